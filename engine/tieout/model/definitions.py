@@ -1,0 +1,239 @@
+"""What auditors wrote, parsed and frozen: mappings, rules, match plans and routes. Made by ``library``, read by the stages.
+
+Everything here carries the Location it was written at, so that a later mistake can name it too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from typing import Any
+
+from tieout.model.errors import Location
+
+__all__ = [
+    "Expression",
+    "Field",
+    "Mapping",
+    "MatchPlan",
+    "Parameter",
+    "Pass",
+    "Pattern",
+    "Route",
+    "RoutePlan",
+    "RouteTest",
+    "Rule",
+    "RuleSet",
+    "RuleTest",
+    "TableMapping",
+    "Text",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A title or message in both languages of the house."""
+
+    en: str
+    zh: str = ""
+
+    def __str__(self) -> str:
+        return self.en
+
+
+# --- mappings ---
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a canonical table and where it stands outside."""
+
+    column: str
+    path: str | None
+    """Where the value stands: an element path, a column heading, a tag; None for a constant or an expression."""
+    options: Dict[str, Any]
+    """What the format's schema allows beside it (type, map, or, sign, format, required ...)."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """One canonical table that a mapping fills."""
+
+    table: str
+    each: str
+    """Which element, record or tag makes a row; '.' for one row a document."""
+    fields: tuple[Field, ...]
+    options: Dict[str, Any]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One outside format, readable and (where ``writes``) writable."""
+
+    id: str
+    format: str
+    """xml, table, mt940, ofx or json: the syntax whose codec and schema apply."""
+    title: Text
+    identify: Dict[str, Any]
+    namespaces: Dict[str, str]
+    tables: tuple[TableMapping, ...]
+    settings: Dict[str, Any]
+    """The format's own settings (encoding, delimiter, decimal ...)."""
+    location: Location
+    fingerprint: str = ""
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.settings.get("writes", False))
+
+
+# --- rules ---
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A condition of the condition language, checked against the canon; ``tree`` is the checked syntax tree."""
+
+    text: str
+    tree: Any = field(compare=False, hash=False, repr=False)
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named value of a rule; with several dated values the newest not after the rule's date field counts."""
+
+    name: str
+    values: tuple[tuple[dt.date | None, Any], ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """One inline case: the given row (and child rows) and the outcome it must have."""
+
+    given: Dict[str, Any]
+    expect: str
+    """pass, fail or skip."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that must hold for one row of a canonical table."""
+
+    id: str
+    pack: str
+    title: Text
+    table: str
+    severity: str
+    status: str
+    kind: str
+    """condition, or a kind of its own: unique, reference, balance."""
+    check: Expression | None
+    when: Expression | None
+    on_null: str
+    message: Text
+    terms: tuple[str, ...]
+    reference: str
+    rationale: str
+    params: Dict[str, Parameter]
+    valid_from: dt.date | None
+    valid_to: dt.date | None
+    date_field: str | None
+    aliases: tuple[str, ...]
+    tests: tuple[RuleTest, ...]
+    options: Dict[str, Any]
+    """What the rule's kind needs beside the common fields (columns, other table ...)."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """One pack: a file or a folder of files with one pack name."""
+
+    pack: str
+    title: Text
+    source: str
+    applies: Dict[str, Any]
+    """Which documents it is for by default: {specification: [prefixes], syntax: [...]}; empty for all."""
+    rules: tuple[Rule, ...]
+    fingerprint: str = ""
+
+
+# --- match plans ---
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass of a match plan, run on what the passes before it left open."""
+
+    name: str
+    options: Dict[str, Any]
+    """As written, checked by the plan schema; ``matching`` gives them meaning."""
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class MatchPlan:
+    """An ordered list of passes from a left table to a right one."""
+
+    id: str
+    title: Text
+    left: str
+    right: str
+    passes: tuple[Pass, ...]
+    options: Dict[str, Any]
+    location: Location
+    fingerprint: str = ""
+
+
+# --- routes ---
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an exception goes: the first route whose conditions all hold."""
+
+    id: str
+    when: Dict[str, Any]
+    then: Dict[str, Any]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Several exceptions seen together, and what they raise."""
+
+    id: str
+    title: Text
+    events: tuple[Dict[str, Any], ...]
+    same: tuple[str, ...]
+    within_days: int
+    then: Dict[str, Any]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTest:
+    """One inline case of a routing file: exceptions given, queue (or raised reason) expected."""
+
+    given: tuple[Dict[str, Any], ...]
+    expect: Dict[str, Any]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """A routing file."""
+
+    id: str
+    title: Text
+    routes: tuple[Route, ...]
+    patterns: tuple[Pattern, ...]
+    tests: tuple[RouteTest, ...]
+    location: Location
+    fingerprint: str = ""

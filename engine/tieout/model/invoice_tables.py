@@ -1,0 +1,360 @@
+"""The canonical tables of invoices: every business term BT-1..BT-165 and group BG-1..BG-32 of EN 16931-1:2017+A1:2019.
+
+Groups that can stand once are columns of ``invoice`` or ``invoice_line``; repeated groups are child tables. Terms that
+start with CN- are the additions of the Chinese 数电票 (GB/T 44554.5-2025); their element names stand in the description.
+"""
+
+from __future__ import annotations
+
+from tieout.model.canon import table
+
+_PLACE = """
+source | text     | - | The file this row was read from, as given; inside an archive: archive!member.
+line   | integer  | - | The line of the file on which the row starts, from 1.
+"""
+
+_PARENT = """
+invoice_id | identifier | - | The invoice this row belongs to.
+row_no     | integer    | - | The position of the row within its invoice, from 1.
+"""
+
+INVOICE = table(
+    "invoice",
+    "One invoice, credit note or red-letter invoice.",
+    """
+invoice_id | identifier | - | The document's identity within the run: its source, and its number where a source holds several.
+mapping | text | - | The mapping that read it.
+syntax | code | - | ubl, cii, cn, table or json: what the document was written in.
+document_kind | code | - | invoice or credit_note, by the document's own root or type.
+direction | code | - | issued or received, as the source says.
+invoice_number | identifier | BT-1 | A unique identification of the invoice.
+issue_date | date | BT-2 | The date when the invoice was issued.
+invoice_type_code | code | BT-3 | The functional type of the invoice (UNTDID 1001).
+invoice_currency_code | code | BT-5 | The currency in which all amounts are given, but for the VAT total in accounting currency.
+vat_accounting_currency_code | code | BT-6 | The currency used for VAT accounting and reporting.
+value_added_tax_point_date | date | BT-7 | The date when VAT becomes accountable.
+value_added_tax_point_date_code | code | BT-8 | The code of the date when VAT becomes accountable.
+payment_due_date | date | BT-9 | The date when the payment is due.
+buyer_reference | text | BT-10 | An identifier assigned by the buyer for internal routing.
+project_reference | identifier | BT-11 | The identification of the project the invoice refers to.
+contract_reference | identifier | BT-12 | The identification of a contract.
+purchase_order_reference | identifier | BT-13 | An identifier of a purchase order, issued by the buyer.
+sales_order_reference | identifier | BT-14 | An identifier of a sales order, issued by the seller.
+receiving_advice_reference | identifier | BT-15 | An identifier of a receiving advice.
+despatch_advice_reference | identifier | BT-16 | An identifier of a despatch advice.
+tender_or_lot_reference | identifier | BT-17 | The identification of the call for tender or lot.
+invoiced_object_identifier | identifier | BT-18 | An identifier for an object on which the invoice is based.
+invoiced_object_identifier_scheme | code | BT-18-1 | The scheme of the invoiced object identifier.
+buyer_accounting_reference | text | BT-19 | Where to book the data into the buyer's accounts.
+payment_terms | text | BT-20 | A description of the payment terms that apply.
+business_process_type | text | BT-23 | The business process context of the transaction.
+specification_identifier | identifier | BT-24 | The specification with all rules to which the invoice conforms.
+seller_name | text | BT-27 | The full formal name of the seller.
+seller_trading_name | text | BT-28 | A name by which the seller is known, other than the seller name.
+seller_legal_registration_identifier | identifier | BT-30 | The seller's identifier issued by an official registrar.
+seller_legal_registration_identifier_scheme | code | BT-30-1 | The scheme of the seller's legal registration identifier.
+seller_vat_identifier | identifier | BT-31 | The seller's VAT identifier.
+seller_tax_registration_identifier | identifier | BT-32 | The local identification of the seller for tax purposes.
+seller_additional_legal_information | text | BT-33 | Additional legal information relevant for the seller.
+seller_electronic_address | identifier | BT-34 | The seller's electronic address to which a response may be delivered.
+seller_electronic_address_scheme | code | BT-34-1 | The scheme of the seller's electronic address.
+seller_address_line_1 | text | BT-35 | The main address line of the seller.
+seller_address_line_2 | text | BT-36 | An additional address line of the seller.
+seller_address_line_3 | text | BT-162 | A further additional address line of the seller.
+seller_city | text | BT-37 | The seller's city, town or village.
+seller_post_code | text | BT-38 | The seller's postal code.
+seller_country_subdivision | text | BT-39 | The seller's region, county, state or province.
+seller_country_code | code | BT-40 | The seller's country (ISO 3166-1).
+seller_has_postal_address | boolean | BG-5 | Whether the seller's postal address group is there at all.
+seller_contact_point | text | BT-41 | A contact point for a legal entity or person of the seller.
+seller_contact_telephone_number | text | BT-42 | The seller contact's telephone number.
+seller_contact_email_address | text | BT-43 | The seller contact's e-mail address.
+buyer_name | text | BT-44 | The full name of the buyer.
+buyer_trading_name | text | BT-45 | A name by which the buyer is known, other than the buyer name.
+buyer_identifier | identifier | BT-46 | An identifier of the buyer.
+buyer_identifier_scheme | code | BT-46-1 | The scheme of the buyer identifier.
+buyer_legal_registration_identifier | identifier | BT-47 | The buyer's identifier issued by an official registrar.
+buyer_legal_registration_identifier_scheme | code | BT-47-1 | The scheme of the buyer's legal registration identifier.
+buyer_vat_identifier | identifier | BT-48 | The buyer's VAT identifier; the 购方税号 of a Chinese invoice.
+buyer_electronic_address | identifier | BT-49 | The buyer's electronic address to which the invoice is delivered.
+buyer_electronic_address_scheme | code | BT-49-1 | The scheme of the buyer's electronic address.
+buyer_address_line_1 | text | BT-50 | The main address line of the buyer.
+buyer_address_line_2 | text | BT-51 | An additional address line of the buyer.
+buyer_address_line_3 | text | BT-163 | A further additional address line of the buyer.
+buyer_city | text | BT-52 | The buyer's city, town or village.
+buyer_post_code | text | BT-53 | The buyer's postal code.
+buyer_country_subdivision | text | BT-54 | The buyer's region, county, state or province.
+buyer_country_code | code | BT-55 | The buyer's country (ISO 3166-1).
+buyer_has_postal_address | boolean | BG-8 | Whether the buyer's postal address group is there at all.
+buyer_contact_point | text | BT-56 | A contact point for a legal entity or person of the buyer.
+buyer_contact_telephone_number | text | BT-57 | The buyer contact's telephone number.
+buyer_contact_email_address | text | BT-58 | The buyer contact's e-mail address.
+payee_name | text | BT-59 | The name of the payee, where it is not the seller.
+payee_identifier | identifier | BT-60 | An identifier of the payee.
+payee_identifier_scheme | code | BT-60-1 | The scheme of the payee identifier.
+payee_legal_registration_identifier | identifier | BT-61 | The payee's identifier issued by an official registrar.
+payee_legal_registration_identifier_scheme | code | BT-61-1 | The scheme of the payee's legal registration identifier.
+has_payee | boolean | BG-10 | Whether the payee group is there at all.
+seller_tax_representative_name | text | BT-62 | The full name of the seller's tax representative.
+seller_tax_representative_vat_identifier | identifier | BT-63 | The VAT identifier of the seller's tax representative.
+has_seller_tax_representative | boolean | BG-11 | Whether the tax representative group is there at all.
+tax_representative_has_postal_address | boolean | BG-12 | Whether the tax representative's postal address group is there at all.
+tax_representative_address_line_1 | text | BT-64 | The main address line of the tax representative.
+tax_representative_address_line_2 | text | BT-65 | An additional address line of the tax representative.
+tax_representative_address_line_3 | text | BT-164 | A further additional address line of the tax representative.
+tax_representative_city | text | BT-66 | The tax representative's city, town or village.
+tax_representative_post_code | text | BT-67 | The tax representative's postal code.
+tax_representative_country_subdivision | text | BT-68 | The tax representative's region, county, state or province.
+tax_representative_country_code | code | BT-69 | The tax representative's country (ISO 3166-1).
+deliver_to_party_name | text | BT-70 | The name of the party to which goods and services are delivered.
+deliver_to_location_identifier | identifier | BT-71 | An identifier of the place of delivery.
+deliver_to_location_identifier_scheme | code | BT-71-1 | The scheme of the deliver-to location identifier.
+actual_delivery_date | date | BT-72 | The date on which the supply of goods or services was made or completed.
+invoicing_period_start_date | date | BT-73 | The date when the invoice period starts.
+invoicing_period_end_date | date | BT-74 | The date when the invoice period ends.
+has_invoicing_period | boolean | BG-14 | Whether the invoicing period group is there at all.
+deliver_to_has_address | boolean | BG-15 | Whether the deliver-to address group is there at all.
+deliver_to_address_line_1 | text | BT-75 | The main address line of the place of delivery.
+deliver_to_address_line_2 | text | BT-76 | An additional address line of the place of delivery.
+deliver_to_address_line_3 | text | BT-165 | A further additional address line of the place of delivery.
+deliver_to_city | text | BT-77 | The city, town or village of the place of delivery.
+deliver_to_post_code | text | BT-78 | The postal code of the place of delivery.
+deliver_to_country_subdivision | text | BT-79 | The region, county, state or province of the place of delivery.
+deliver_to_country_code | code | BT-80 | The country of the place of delivery (ISO 3166-1).
+sum_of_invoice_line_net_amount | amount | BT-106 | The sum of all invoice line net amounts.
+sum_of_allowances_on_document_level | amount | BT-107 | The sum of all allowances on document level.
+sum_of_charges_on_document_level | amount | BT-108 | The sum of all charges on document level.
+invoice_total_amount_without_vat | amount | BT-109 | The total amount of the invoice without VAT.
+invoice_total_vat_amount | amount | BT-110 | The total VAT amount of the invoice.
+invoice_total_vat_amount_in_accounting_currency | amount | BT-111 | The VAT total in the accounting currency.
+invoice_total_amount_with_vat | amount | BT-112 | The total amount of the invoice with VAT.
+paid_amount | amount | BT-113 | The sum of amounts which have been paid in advance.
+rounding_amount | amount | BT-114 | The amount added to the total to round the amount to be paid.
+amount_due_for_payment | amount | BT-115 | The outstanding amount that is requested to be paid.
+has_document_totals | boolean | BG-22 | Whether the document totals group is there at all.
+issue_time | timestamp | CN-IssueTime | The instant at which the tax authority recorded the invoice, as written.
+fapiao_tag | code | CN-EInvoiceTag | The tag of the tax region (SWEI and four digits).
+fapiao_kind_code | code | CN-GeneralOrSpecialVAT | 01 special VAT invoice (deductible), 02 ordinary.
+issue_type_code | code | CN-InIssuType | Y blue (ordinary) or N red (reversal).
+is_red_letter | boolean | CN-InIssuType | Whether the document is a red-letter invoice, by label, sign or remark.
+red_confirmation_number | identifier | CN-Remark | The number of the red-letter confirmation that the remark names.
+total_in_words | text | CN-TotalTax-includedAmountInChinese | The total with VAT in Chinese words.
+remark | text | CN-Remark | The invoice's remark, as written.
+tax_bureau_code | code | CN-TaxBureauCode | The tax bureau that recorded the invoice.
+invoice_status | code | CN-发票状态 | The status a platform or export gives: 正常, 作废, 红冲 ... or a code of the platform.
+"""
+    + _PLACE,
+    key=("invoice_id",),
+)
+
+TABLES = (
+    INVOICE,
+    table(
+        "seller_identifier",
+        "One identifier of the seller (BT-29, which may repeat).",
+        _PARENT
+        + """
+seller_identifier | identifier | BT-29 | An identification of the seller.
+seller_identifier_scheme | code | BT-29-1 | The scheme of the seller identifier.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
+        "invoice_note",
+        "One note of the invoice.",
+        _PARENT
+        + """
+note_subject_code | code | BT-21 | The subject of the note (UNTDID 4451).
+invoice_note | text | BT-22 | A note that gives unstructured information about the invoice as a whole.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-1",
+    ),
+    table(
+        "preceding_invoice",
+        "One reference to an earlier invoice that this one corrects, credits or reverses.",
+        _PARENT
+        + """
+preceding_invoice_reference | identifier | BT-25 | The number of an invoice that was sent before; the blue invoice of a red one.
+preceding_invoice_issue_date | date | BT-26 | The date when the preceding invoice was issued.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-3",
+    ),
+    table(
+        "payment_instruction",
+        "One way to pay: means, credit transfer account, card or direct debit.",
+        _PARENT
+        + """
+payment_means_type_code | code | BT-81 | The means by which a payment is expected (UNTDID 4461).
+payment_means_text | text | BT-82 | The means of payment in words.
+remittance_information | text | BT-83 | A value that links the payment to the invoice: what the payer is asked to quote.
+payment_account_identifier | identifier | BT-84 | The account (IBAN or other) to which payment is to be made.
+payment_account_name | text | BT-85 | The name of the payment account.
+payment_service_provider_identifier | identifier | BT-86 | The payment service provider (BIC or other) of the account.
+has_credit_transfer | boolean | BG-17 | Whether the credit transfer group is there at all.
+payment_card_primary_account_number | identifier | BT-87 | The card number, masked.
+payment_card_holder_name | text | BT-88 | The name of the card holder.
+has_payment_card | boolean | BG-18 | Whether the payment card group is there at all.
+mandate_reference_identifier | identifier | BT-89 | The direct debit mandate.
+bank_assigned_creditor_identifier | identifier | BT-90 | The creditor identifier assigned by bank or scheme.
+debited_account_identifier | identifier | BT-91 | The account to be debited.
+has_direct_debit | boolean | BG-19 | Whether the direct debit group is there at all.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-16",
+    ),
+    table(
+        "document_allowance_charge",
+        "One allowance (BG-20) or charge (BG-21) on document level.",
+        _PARENT
+        + """
+is_charge | boolean | BG-21 | True for a charge (BG-21), false for an allowance (BG-20).
+amount | amount | BT-92, BT-99 | The amount of the allowance or charge, without VAT.
+base_amount | amount | BT-93, BT-100 | The base from which the amount is calculated.
+percentage | percentage | BT-94, BT-101 | The percentage applied to the base.
+vat_category_code | code | BT-95, BT-102 | The VAT category that applies (UNTDID 5305).
+vat_rate | percentage | BT-96, BT-103 | The VAT rate in percent.
+reason | text | BT-97, BT-104 | The reason in words.
+reason_code | code | BT-98, BT-105 | The reason as a code (UNTDID 5189 or 7161).
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-20, BG-21",
+    ),
+    table(
+        "vat_breakdown",
+        "One VAT category and rate of the invoice with its amounts.",
+        _PARENT
+        + """
+vat_category_taxable_amount | amount | BT-116 | The sum of all taxable amounts of this category and rate.
+vat_category_tax_amount | amount | BT-117 | The VAT amount of this category and rate.
+vat_category_code | code | BT-118 | The VAT category (UNTDID 5305).
+vat_category_rate | percentage | BT-119 | The VAT rate in percent.
+vat_exemption_reason_text | text | BT-120 | Why the amount is exempt from VAT.
+vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, as a code (VATEX).
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-23",
+    ),
+    table(
+        "supporting_document",
+        "One additional supporting document.",
+        _PARENT
+        + """
+supporting_document_reference | identifier | BT-122 | An identifier of the supporting document.
+supporting_document_description | text | BT-123 | A description of the supporting document.
+external_document_location | text | BT-124 | The URL where the document can be found.
+attached_document | text | BT-125 | The embedded document, base64 as written.
+attached_document_mime_code | code | BT-125-1 | The MIME type of the embedded document.
+attached_document_filename | text | BT-125-2 | The file name of the embedded document.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-24",
+    ),
+    table(
+        "invoice_line",
+        "One invoice line.",
+        _PARENT
+        + """
+invoice_line_identifier | identifier | BT-126 | A unique identifier of the line within the invoice.
+invoice_line_note | text | BT-127 | A note on the line.
+invoice_line_object_identifier | identifier | BT-128 | An identifier for an object on which the line is based.
+invoice_line_object_identifier_scheme | code | BT-128-1 | The scheme of the line's object identifier.
+invoiced_quantity | quantity | BT-129 | The quantity of items that is charged.
+invoiced_quantity_unit_code | code | BT-130 | The unit of the quantity (UN/ECE Rec. 20 and 21).
+invoice_line_net_amount | amount | BT-131 | The total of the line without VAT, with the line's allowances and charges.
+referenced_purchase_order_line_reference | identifier | BT-132 | The line of the purchase order.
+invoice_line_buyer_accounting_reference | text | BT-133 | Where to book the line into the buyer's accounts.
+invoice_line_period_start_date | date | BT-134 | The date when the line's period starts.
+invoice_line_period_end_date | date | BT-135 | The date when the line's period ends.
+has_invoice_line_period | boolean | BG-26 | Whether the line period group is there at all.
+item_net_price | unit_price | BT-146 | The price of an item without VAT, after discount.
+item_price_discount | unit_price | BT-147 | The discount subtracted from the gross price.
+item_gross_price | unit_price | BT-148 | The price of an item without VAT, before discount.
+item_price_base_quantity | quantity | BT-149 | The number of items to which the price applies.
+item_price_base_quantity_unit_code | code | BT-150 | The unit of the price's base quantity.
+invoiced_item_vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).
+invoiced_item_vat_rate | percentage | BT-152 | The VAT rate of the item in percent.
+item_name | text | BT-153 | The name of the item.
+item_description | text | BT-154 | A description of the item.
+item_sellers_identifier | identifier | BT-155 | The seller's identifier of the item.
+item_buyers_identifier | identifier | BT-156 | The buyer's identifier of the item.
+item_standard_identifier | identifier | BT-157 | A registered identifier of the item.
+item_standard_identifier_scheme | code | BT-157-1 | The scheme of the item's standard identifier.
+item_country_of_origin | code | BT-159 | The country of origin of the item.
+line_tax_amount | amount | CN-ComTaxAm | The tax of the line.
+line_amount_with_tax | amount | CN-TotaltaxIncludedAmount | The total of the line with tax.
+tax_rate_text | text | CN-TaxRate | The rate as written: a fraction, 免税, 不征税 or ***.
+tax_classification_code | code | CN-TaxClassificationCode | The nineteen digits of the tax classification.
+specification_model | text | CN-SpecMod | Specification and model of the item.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-25",
+    ),
+    *(
+        table(
+            name,
+            description,
+            """
+invoice_id | identifier | - | The invoice this row belongs to.
+line_row_no | integer | - | The row_no of the invoice line this row belongs to.
+row_no | integer | - | The position of the row within its invoice line, from 1.
+"""
+            + columns
+            + _PLACE,
+            key=("invoice_id", "line_row_no", "row_no"),
+            parent="invoice_line",
+            term=term,
+        )
+        for name, description, term, columns in (
+            (
+                "line_allowance_charge",
+                "One allowance (BG-27) or charge (BG-28) of an invoice line.",
+                "BG-27, BG-28",
+                """
+is_charge | boolean | BG-28 | True for a charge (BG-28), false for an allowance (BG-27).
+amount | amount | BT-136, BT-141 | The amount of the allowance or charge, without VAT.
+base_amount | amount | BT-137, BT-142 | The base from which the amount is calculated.
+percentage | percentage | BT-138, BT-143 | The percentage applied to the base.
+reason | text | BT-139, BT-144 | The reason in words.
+reason_code | code | BT-140, BT-145 | The reason as a code (UNTDID 5189 or 7161).
+""",
+            ),
+            (
+                "item_classification",
+                "One classification of the item.",
+                "BT-158",
+                """
+item_classification_identifier | identifier | BT-158 | A code for classifying the item by its type or nature.
+item_classification_scheme | code | BT-158-1 | The scheme of the classification (UNTDID 7143).
+item_classification_scheme_version | text | BT-158-2 | The version of the scheme.
+""",
+            ),
+            (
+                "item_attribute",
+                "One attribute of the item.",
+                "BG-32",
+                """
+item_attribute_name | text | BT-160 | The name of the attribute.
+item_attribute_value | text | BT-161 | The value of the attribute.
+""",
+            ),
+        )
+    ),
+)

@@ -1,0 +1,42 @@
+"""Where the outside plugs in: what a stage may ask of a source, of a face that shows progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import polars as pl
+
+from tieout.model.records import Document
+
+__all__ = ["Progress", "QuerySource", "Source"]
+
+
+class Source(Protocol):
+    """Something that yields documents, in a stable order, each read once."""
+
+    name: str
+
+    def documents(self) -> Iterator[Document | Exception]:
+        """The documents in order of their names. What could not be opened comes as the SourceError, in its place."""
+        ...
+
+
+class QuerySource(Protocol):
+    """Something that yields the rows of a query instead of bytes: a database."""
+
+    name: str
+
+    def frame(self) -> pl.DataFrame:
+        """All rows, columns as the database names them. Raises SourceError where it cannot be reached."""
+        ...
+
+
+class Progress(Protocol):
+    """How a stage tells a face how far it is; the face decides whether that is a bar or a log line."""
+
+    def start(self, stage: str, total: int | None = None) -> None: ...
+
+    def advance(self, steps: int = 1) -> None: ...
+
+    def finish(self, summary: str) -> None: ...

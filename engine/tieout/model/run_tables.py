@@ -1,0 +1,158 @@
+"""The tables a run computes: what was read, found, allocated and left over, and the proof that it balances."""
+
+from __future__ import annotations
+
+from tieout.model.canon import table
+
+TABLES = (
+    table(
+        "document",
+        "One file, archive member, sheet or query that was read or refused.",
+        """
+document_id | identifier | - | The document's name as given or found: a path relative to the workspace, archive!member, or database name.
+source_name | text | - | The name of the source in tieout.yaml.
+media_type | text | - | What it was found to be.
+mapping | text | - | The mapping that read it; null where it was refused.
+sha256 | text | - | The hash of its bytes, hexadecimal; of its rows for a database.
+byte_count | integer | - | Its size in bytes.
+row_count | integer | - | The rows it gave to canonical tables.
+status | code | - | read, duplicate or refused.
+""",
+        key=("document_id",),
+    ),
+    table(
+        "finding",
+        "One rule broken by one object, at one place.",
+        """
+finding_no | integer | - | The position of the finding in the run, from 1: the order is that of rule, object and place.
+rule | text | - | The rule's id; for what intake found, an IN- id.
+pack | text | - | The pack of the rule.
+severity | code | - | fatal, warning or information.
+table | text | - | The canonical table of the object.
+object_id | text | - | The key of the object: invoice_id, payment_id, open_item_id, document_id ...
+row_no | integer | - | The row within the object for a repeated group.
+term | text | - | The business terms concerned, comma separated.
+message | text | - | What was found and what was expected, in English.
+message_zh | text | - | The same in Chinese.
+evidence | json | - | The values the condition read, as a JSON object.
+source | text | - | The file.
+line | integer | - | The line in the file.
+""",
+        key=("finding_no",),
+    ),
+    table(
+        "allocation",
+        "One amount of one payment that settles one open item, or a difference of it.",
+        """
+payment_id | identifier | - | The payment.
+open_item_id | identifier | - | The open item.
+kind | code | - | payment, credit_note, discount, fee, withholding, rounding, fx or write_off; the first two are money.
+amount | money | - | The amount in the payment's currency; a netted credit note is negative.
+currency | code | - | The payment's currency.
+open_item_amount | money | - | The amount in the open item's currency.
+open_item_currency | code | - | The open item's currency.
+status | code | - | accepted or proposed.
+pass | text | - | The pass of the plan that made it.
+score | score | - | Between 0 and 1.
+evidence | json | - | Each comparison with its value, the candidates and the runner-up.
+""",
+        key=("status", "payment_id", "open_item_id", "kind"),
+    ),
+    table(
+        "candidate",
+        "One open item that was considered for one payment that stayed open or was proposed: what fits and what failed first.",
+        """
+payment_id | identifier | - | The payment.
+open_item_id | identifier | - | The open item.
+rank | integer | - | 1 for the nearest.
+solution | integer | - | For an ambiguous payment: the number of the solution the item belongs to; null for a near miss.
+pass | text | - | The pass that came nearest.
+amount | money | - | What the solution would allocate to the item, in the payment's currency.
+score | score | - | Between 0 and 1.
+failed | text | - | The first condition that failed, with the distance; null where none did.
+evidence | json | - | Each comparison with its value.
+""",
+        key=("payment_id", "rank", "open_item_id"),
+    ),
+    table(
+        "exception",
+        "One thing a person must look at.",
+        """
+exception_id | identifier | - | Stable from run to run: made of reason and object.
+reason | code | - | A reason of the contract, or one of the workspace's own.
+table | text | - | The table of the object.
+object_id | text | - | The payment, open item, document or party.
+related_id | text | - | The other object, where there is one: the paid item, the first of two duplicates ...
+party_id | identifier | - | The customer or supplier, where known.
+amount | money | - | The amount at stake, in the currency.
+currency | code | - | The currency.
+queue | code | - | The queue the routing chose.
+owner | text | - | The person or group the routing or the journal names.
+due | date | - | The date by which it should be settled.
+age_days | integer | - | Days from the object's date to the as-of date.
+message | text | - | What is wrong, in one sentence.
+evidence | json | - | The facts, as a JSON object.
+source | text | - | The file.
+line | integer | - | The line in the file.
+""",
+        key=("exception_id",),
+    ),
+    table(
+        "control_total",
+        "One measure in one currency: what came in is matched, an exception or excluded.",
+        """
+measure | text | - | What is counted: payment, open_item, invoice, billing_line ...
+currency | code | - | The currency; empty where the rows have none.
+count_in | integer | - | Rows that came in.
+amount_in | money | - | Their sum.
+count_matched | integer | - | Rows that are settled.
+amount_matched | money | - | The money in them.
+count_exception | integer | - | Rows that a person must look at.
+amount_exception | money | - | The money in them.
+count_excluded | integer | - | Rows that were excluded, each with a reason.
+amount_excluded | money | - | The money in them.
+difference | money | - | amount_in less the three; must be 0.
+""",
+        key=("measure", "currency"),
+    ),
+    table(
+        "excluded",
+        "One input row that takes no part in matching, and why.",
+        """
+table | text | - | The table of the row.
+object_id | text | - | Its key.
+reason | text | - | Why it is excluded, in one sentence.
+amount | money | - | Its amount.
+currency | code | - | Its currency.
+source | text | - | The file.
+line | integer | - | The line in the file.
+""",
+        key=("table", "object_id"),
+    ),
+    table(
+        "issued_document",
+        "One invoice generated from billing lines.",
+        """
+billing_document | identifier | - | The ERP's billing document.
+invoice_number | identifier | BT-1 | The number given; null where the invoice was stopped.
+mapping | text | - | The mapping that wrote it.
+status | code | - | issued, invalid (stopped by a fatal finding) or unchanged (issued by an earlier run).
+file | text | - | The file in the run's folder.
+sha256 | text | - | The hash of its bytes.
+currency | code | BT-5 | The currency.
+amount | amount | BT-112 | The total with VAT.
+""",
+        key=("billing_document",),
+    ),
+    table(
+        "carried",
+        "One object that a settled run leaves open for the next: what is still open of it.",
+        """
+table | text | - | payment or open_item.
+object_id | text | - | Its key.
+open_amount | money | - | What is left open or unallocated, with sign.
+currency | code | - | Its currency.
+""",
+        key=("table", "object_id"),
+    ),
+)

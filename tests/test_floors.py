@@ -1,0 +1,96 @@
+"""The floors of the house (docs/decisions/0001): imports go down or stay in their room; a third party has one door."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "engine" / "tieout"
+
+# Which rooms a room may import, besides itself and model.
+MAY_IMPORT = {
+    "model": set(),
+    "formats": set(),
+    "library": set(),
+    "store": set(),
+    "connect": set(),
+    "mapping": {"formats"},
+    "intake": {"mapping", "formats", "store"},
+    "validation": {"store"},
+    "matching": {"store"},
+    "cases": {"store"},
+    "issuing": {"store", "mapping"},
+    "workspace": {"library", "store", "connect"},
+    "run": {"intake", "validation", "matching", "cases", "issuing", "workspace", "store", "library", "mapping"},
+    "faces": {"run", "workspace"},
+}
+
+# Where a third party may be imported.
+DOORS = {
+    "duckdb": {"store/engine.py"},
+    "lxml": {"formats/xml.py"},
+    "rapidfuzz": {"matching/score.py"},
+    "durable": {"cases/rulehost.py"},
+    "jsonschema": {"library/yamlfile.py"},
+    "yaml": {"library/yamlfile.py"},
+    "sqlglot": {"library/expression.py", "validation/compile.py"},
+    "sqlalchemy": {"store/journal.py"},
+    "stdnum": {"validation/identifiers.py", "matching/references.py"},
+    "mt940": {"formats/mt940.py"},
+    "ofxparse": {"formats/ofx.py"},
+    "matplotlib": {"faces/plots.py"},
+    "xlsxwriter": {"faces/workbook.py"},
+    "httpx": {"connect/http.py"},
+}
+
+# Rooms that are one file or a few at the top of the package: the file's stem names the room it counts as.
+TOP = {
+    "__init__": "faces",
+    "__main__": "faces",
+    "intake": "intake",
+    "workspace": "workspace",
+    "run": "run",
+}
+
+
+def _room(path: Path) -> str:
+    relative = path.relative_to(ROOT)
+    return relative.parts[0] if len(relative.parts) > 1 else TOP[relative.stem]
+
+
+def _imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            if node.module == "tieout":
+                yield from ((node.lineno, f"tieout.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, node.module or ""
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down_and_third_parties_use_their_door(path):
+    room = _room(path)
+    offences = []
+    for line, name in _imports(path):
+        head, _, rest = name.partition(".")
+        if head == "tieout" and rest:
+            stem = rest.split(".")[0]
+            target = stem if (ROOT / stem).is_dir() else TOP.get(stem, stem)
+            if stem.startswith("__") or target in {room, "model"}:
+                continue
+            if target not in MAY_IMPORT[room]:
+                offences.append(f"{path}:{line} {room} may not import {target}")
+        elif head in DOORS and str(path.relative_to(ROOT)) not in DOORS[head]:
+            offences.append(f"{path}:{line} {head} comes in by {sorted(DOORS[head])} only")
+    assert not offences, "\n".join(offences)
+
+
+def test_no_room_without_a_name():
+    rooms = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith("__")}
+    assert rooms <= set(MAY_IMPORT)
+    assert not rooms & {"core", "common", "utils", "helpers", "misc"}
