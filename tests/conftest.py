@@ -1,0 +1,16 @@
+"""What all tests share: the folder of real and labelled data, skipped with a reason where it is absent."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with conformance cases, demo data and samples."""
+    named = os.environ.get("TIEOUT_SHARED")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared"
+    if not (folder / "demo").is_dir():
+        pytest.skip(f"the shared test data is not there ({folder}); set TIEOUT_SHARED to the folder that holds it")
+    return folder
