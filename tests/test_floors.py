@@ -20,8 +20,9 @@ MAY_IMPORT = {
     "matching": {"store"},
     "cases": {"store"},
     "issuing": {"store", "mapping"},
+    "closing": {"store"},
     "workspace": {"library", "store", "connect"},
-    "run": {"intake", "validation", "matching", "cases", "issuing", "workspace", "store", "library", "mapping"},
+    "run": {"intake", "validation", "matching", "cases", "issuing", "closing", "workspace", "store", "library", "mapping"},
     "faces": {"run", "workspace"},
 }
 
@@ -50,6 +51,8 @@ TOP = {
     "intake": "intake",
     "workspace": "workspace",
     "run": "run",
+    "validate": "run",
+    "verify": "run",
 }
 
 

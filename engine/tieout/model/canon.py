@@ -1,7 +1,8 @@
 """The canonical tables as data: what every mapping fills, every rule may name and every stage reads.
 
 A table has a key, maybe a parent, and columns; a column has a type, a term (BT-/BG- of EN 16931, an ISO 20022 name, or
-a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``, ``ledger_tables``, ``run_tables``.
+a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``, ``ledger_tables``
+``run_tables``.
 """
 
 from __future__ import annotations

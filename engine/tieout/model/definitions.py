@@ -1,4 +1,4 @@
-"""What auditors wrote, parsed and frozen: mappings, rules, match plans and routes. Made by ``library``, read by the stages.
+"""What auditors wrote, parsed and frozen: mappings, rules, match plans and routes. Made by ``library``, read by stages.
 
 Everything here carries the Location it was written at, so that a later mistake can name it too.
 """

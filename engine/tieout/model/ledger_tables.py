@@ -25,7 +25,8 @@ order_reference | text | - | The customer's purchase order or assignment.
 contract_reference | text | - | The contract number.
 creditor_reference | identifier | RmtInf/Strd/CdtrRefInf/Ref | The structured reference printed on the invoice (RF, OGM, QRR, KID ...).
 amount | money | - | The original amount with sign: a credit note is negative.
-open_amount | money | - | What was open before this run's payments, with sign.
+open_amount | money | - | What was open before this run's payments, with sign: the ledger's figure less what earlier runs settled.
+ledger_open_amount | money | - | What the ledger says is open, with sign; differs where the ledger has not posted an earlier run yet.
 currency | code | - | The currency of amount and open_amount.
 local_amount | money | - | The amount in the ledger's own currency.
 local_currency | code | - | The ledger's own currency.
@@ -36,6 +37,7 @@ tax_rate | percentage | - | The tax rate in percent, where the ledger has it.
 text | text | - | The text of the item.
 e_invoice_profile | code | - | The e-invoice format that must exist for the item (PEPPOL, ZUGFERD, 数电); null where none must.
 invoice_id | identifier | - | The canonical invoice of the item, where it was linked.
+carried_from | date | - | The as-of date of the run that left it open, where the ledger no longer gives it.
 """
 
 TABLES = (
@@ -161,6 +163,7 @@ charge_bearer | code | ChrgBr | DEBT, CRED, SHAR or SLEV.
 instructed_amount | money | AmtDtls/InstdAmt | The amount the payer ordered, where it differs in amount or currency.
 instructed_currency | code | AmtDtls/InstdAmt/@Ccy | The currency of the instructed amount.
 exchange_rate | rate | AmtDtls/CcyXchg | The rate the bank used, where it says so.
+carried_from | date | - | The as-of date of the run that left it unallocated; its amount is then what was left of it.
 """
         + _PLACE,
         key=("payment_id",),

@@ -53,6 +53,6 @@ class Query:
 
 
 def exception_id(reason: str, table: str, object_id: str) -> str:
-    """The stable identity of an exception: made of business keys only, so that the same fact has the same id in every run."""
+    """The stable identity of an exception, made of business keys only: the same fact has the same id in every run."""
     digest = hashlib.sha256("\x1f".join((reason, table, object_id)).encode()).hexdigest()
     return f"EX-{digest[:12]}"
