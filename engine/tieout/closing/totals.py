@@ -87,6 +87,16 @@ def close(store: Store) -> None:
 
 
 _EXCLUSIONS = (
+    *(
+        Query(
+            f"{table}s without an amount",
+            f"insert into excluded select '{table}', {table}_id, "
+            f"'its amount or currency could not be read; the finding says why', {amount}, currency, source, line "
+            f"from {table} where ({amount} is null or currency is null) "
+            f"and {table}_id not in (select object_id from exception where \"table\" = '{table}')",
+        )
+        for table, amount in (("payment", "amount"), ("open_item", "open_amount"))
+    ),
     Query(
         "payments that are not booked",
         "insert into excluded select 'payment', payment_id, "

@@ -70,7 +70,14 @@ class DefinitionError(TieoutError):
 
 
 class FormatError(TieoutError):
-    """Bytes that are not what they claim to be: not well-formed, hostile, or of no known format."""
+    """Bytes that are not what they claim to be: not well-formed, hostile, or of no known format.
+
+    rule: the intake rule under which the refusal is reported.
+    """
+
+    def __init__(self, message: str, *, at: Location | None = None, rule: str = "IN-FORMAT") -> None:
+        super().__init__(message, at=at)
+        self.rule = rule
 
 
 class SourceError(TieoutError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import polars as pl
 
 from tieout.model.records import Document
 
-__all__ = ["Progress", "QuerySource", "Source"]
+__all__ = ["Input", "Progress", "QuerySource", "Source"]
 
 
 class Source(Protocol):
@@ -30,6 +31,17 @@ class QuerySource(Protocol):
     def frame(self) -> pl.DataFrame:
         """All rows, columns as the database names them. Raises SourceError where it cannot be reached."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One source of a workspace: where it is read, and by which mapping (None: detected by content)."""
+
+    name: str
+    source: Source | QuerySource
+    mapping: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """direction: issued or received; optional: whether it may be absent."""
 
 
 class Progress(Protocol):

@@ -1,0 +1,127 @@
+"""The Python API: a workspace opened, its runs, their tables, SQL, explanations and plots. Reads sealed runs only."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tieout import validate as validation
+from tieout.faces import terminal
+from tieout.faces.explain import Explanation, explain
+from tieout.model.canon import CANON
+from tieout.model.errors import TieoutError
+from tieout.model.records import Query
+from tieout.run import run
+from tieout.store.engine import Store
+from tieout.verify import problems, read_manifest
+from tieout.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from tieout.faces.plots import Plots
+
+__all__ = ["Book", "Run", "open", "validate"]
+
+
+class Book:
+    """A workspace: run it, or look at its sealed runs."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    def run(self, *, as_of: dt.date | None = None, quiet: bool = True) -> Run:
+        """Runs every stage and returns the sealed run. quiet: no progress bars, log lines instead."""
+        progress = terminal.progress(quiet=quiet)
+        try:
+            return Run(run(self.workspace, as_of=as_of, progress=progress).folder)
+        finally:
+            progress.close()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The sealed runs, oldest first."""
+        return [Run(folder) for folder in self.workspace.sealed()]
+
+    def latest(self) -> Run:
+        """The newest sealed run. Raises TieoutError where there is none."""
+        runs = self.runs
+        if not runs:
+            raise TieoutError(f"{self.workspace.folder}: there is no sealed run yet; call .run() or 'tieout run' first")
+        return runs[-1]
+
+    def __repr__(self) -> str:
+        return f"<tieout workspace {self.workspace.folder} with {len(self.runs)} sealed runs>"
+
+
+class Run:
+    """A sealed run, read-only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.manifest: Mapping[str, Any] = read_manifest(self.folder)
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def store(self) -> Store:
+        return Store.open(self.folder / "run.duckdb")
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that hold rows."""
+        return [entry["table"] for entry in self.manifest["tables"] if entry["rows"]]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A whole table in the order of its key; its columns are described by ``tieout.describe(name)``."""
+        if name not in CANON:
+            raise TieoutError(f"no table {name!r} in a run; the tables with rows are: {', '.join(self.tables)}")
+        return self.store.table(name)
+
+    def sql(self, text: str, **values: Any) -> pl.DataFrame:
+        """The rows of a query over the run's tables; values are bound as $name. The run cannot be changed by it."""
+        return self.store.fetch(Query("sql", text, values))
+
+    def explain(self, object_id: str) -> Explanation:
+        """Why a payment, open item, invoice or case matched or did not; print it, or read its fields."""
+        return explain(self.store, object_id)
+
+    def verify(self) -> list[str]:
+        """What does not hold in the sealed run; empty where all of it holds."""
+        return list(problems(self.folder))
+
+    @cached_property
+    def plot(self) -> Plots:
+        """The run's plots; needs the extra 'notebook'."""
+        from tieout.faces.plots import Plots
+
+        return Plots(self)
+
+    def __repr__(self) -> str:
+        return f"<tieout run {self.run_id} as of {self.manifest['as_of']}>"
+
+    def _repr_html_(self) -> str:
+        totals = self.table("control_total").select(
+            "measure", "currency", "count_in", "count_matched", "count_exception", "count_excluded", "difference"
+        )
+        return f"<b>tieout run {html.escape(self.run_id)}</b>, as of {self.manifest['as_of']}{totals._repr_html_()}"
+
+
+def open(workspace: str | Path) -> Book:
+    """The workspace of a folder. Raises DefinitionError with every mistake of its files."""
+    return Book(open_workspace(Path(workspace)))
+
+
+def validate(paths: str | Path | Iterable[str | Path], rules: Iterable[str] | None = None) -> pl.DataFrame:
+    """The findings of invoice files, folders and zips: document, pack, rule, severity, message, term, line ...
+
+    rules: names of packs; by default those that the document's own specification identifier (BT-24) calls for.
+    """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    return validation.validate([Path(each) for each in given], packs=list(rules) if rules is not None else None)

@@ -1,0 +1,305 @@
+"""The conductor: the only file that knows the order of the stages. It opens, fills, balances and seals a run.
+
+A run is written beside the sealed ones under a hidden name and renamed when it is whole; what a killed run left behind is
+swept by the next. The journal is written after the seal; what was sealed but not journalled is caught up by the next run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import json
+import os
+import platform as machine
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tieout import intake
+from tieout.cases import queue
+from tieout.closing import carry, totals
+from tieout.issuing import generate
+from tieout.matching import platform, reconcile
+from tieout.model.canon import CANON
+from tieout.model.errors import SourceError, TieoutError
+from tieout.model.ports import Progress
+from tieout.model.records import Query
+from tieout.store import seal
+from tieout.store.engine import Store, quote
+from tieout.store.journal import Journal
+from tieout.validation import check
+from tieout.verify import read_manifest
+from tieout.workspace import Workspace
+
+__all__ = ["Sealed", "run"]
+
+Clock = Callable[[], dt.datetime]
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A run that is done: its folder and manifest."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    unread: tuple[str, ...] = ()
+    """Sources that could not be read, one sentence each."""
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+
+def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progress, clock: Clock = _utc_now) -> Sealed:
+    """Runs every stage on the workspace and seals the result under ``runs/<run_id>``.
+
+    Raises SourceError where the folder cannot be written or another run of the workspace is going on, ControlTotalError
+    where the run does not balance; nothing is sealed then.
+    """
+    started = clock()
+    as_of = as_of or workspace.as_of or started.date()
+    with _locked(workspace.runs), Journal.open(workspace.journal_url, clock=clock) as journal:
+        _catch_up(workspace, journal)
+        run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        with _unfinished(workspace.runs / f".{run_id}.partial") as folder:
+            conductor = _Conductor(workspace, folder, run_id, as_of, progress, journal)
+            manifest = conductor.conduct(started, clock)
+            sealed = _seal(folder, workspace.runs / run_id, manifest)
+        _journal(journal, sealed)
+    return Sealed(sealed, manifest, tuple(conductor.unread))
+
+
+class _Conductor:
+    """The stages of one run, in order, on one store."""
+
+    def __init__(
+        self, workspace: Workspace, folder: Path, run_id: str, as_of: dt.date, progress: Progress, journal: Journal
+    ) -> None:
+        self.workspace, self.folder, self.run_id, self.as_of = workspace, folder, run_id, as_of
+        self.progress, self.journal = progress, journal
+        self.steps: list[dict[str, Any]] = []
+        self.unread: list[str] = []
+
+    def conduct(self, started: dt.datetime, clock: Clock) -> dict[str, Any]:
+        workspace, as_of = self.workspace, self.as_of
+        before, before_as_of = _run_before(workspace, as_of)
+        with Store.create(self.folder / "run.duckdb", limits=workspace.limits) as store:
+            self._intake(store)
+            with _opened(before) as earlier:
+                carried = carry.carry_in(store, earlier, before_as_of=before_as_of)
+            self._step("carried in", rows=carried)
+            self.progress.start("validate")
+            check.check(store, workspace.rule_sets, as_of=as_of)
+            self._step(
+                "validate", findings=store.count("finding"), rules=sum(len(r.rules) for r in workspace.rule_sets)
+            )
+            self._match(store)
+            self._issue(store)
+            self.progress.start("cases")
+            queue.settle(store, self.journal, workspace.routes, as_of=as_of, run_id=self.run_id)
+            self._step("cases", exceptions=store.count("exception"))
+            self.progress.start("close")
+            totals.close(store)
+            self._step("close", carried_forward=carry.carry_out(store).height, measures=store.count("control_total"))
+            _drop_working_tables(store)
+            rows = seal.digests(store)
+            manifest = self._manifest(store, rows, started, before)
+        rows.write_parquet(self.folder / "rows.parquet")
+        manifest["finished"] = clock().isoformat(timespec="seconds")
+        manifest["rows_sha256"] = seal.file_sha256(self.folder / "rows.parquet")
+        manifest["database_sha256"] = seal.file_sha256(self.folder / "run.duckdb")
+        return manifest
+
+    def _intake(self, store: Store) -> None:
+        self.progress.start("intake")
+        self.unread = intake.take_in(
+            store, self.workspace.inputs, list(self.workspace.catalogue.mappings.values()), progress=self.progress
+        )
+        self._step(
+            "intake",
+            documents=store.count("document"),
+            payments=store.count("payment"),
+            open_items=store.count("open_item"),
+            invoices=store.count("invoice"),
+            findings=store.count("finding"),
+        )
+
+    def _match(self, store: Store) -> None:
+        self.progress.start("match")
+        if self.workspace.plan:
+            reconcile.reconcile(store, self.workspace.plan, as_of=self.as_of, progress=self.progress)
+        platform.compare(store, as_of=self.as_of)
+        self._step("match", allocations=store.count("allocation"), exceptions=store.count("exception"))
+
+    def _issue(self, store: Store) -> None:
+        if not self.workspace.issuing:
+            return
+        self.progress.start("issue")
+        generate.issue(
+            store,
+            mappings=self.workspace.catalogue.mappings,
+            check=self._check_issued,
+            journal=self.journal,
+            entity=self.workspace.entity,
+            settings=self.workspace.issuing,
+            folder=self.folder / "issued",
+            as_of=self.as_of,
+        )
+        self._step("issue", documents=store.count("issued_document"))
+
+    def _check_issued(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """The findings of the packs an issued invoice must pass, over tables not yet in the run."""
+        assert self.workspace.issuing is not None
+        names = self.workspace.issuing.get("validation", ["en16931"])
+        packs = [self.workspace.catalogue.rule_sets[name] for name in names]
+        with Store.create(limits=self.workspace.limits) as store:
+            for name, frame in tables.items():
+                store.append(name, frame)
+            check.check(store, packs, as_of=self.as_of)
+            return store.table("finding")
+
+    def _step(self, stage: str, **counts: int) -> None:
+        self.steps.append({"stage": stage, **counts})
+        self.progress.finish(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+    def _manifest(self, store: Store, rows: pl.DataFrame, started: dt.datetime, before: Path | None) -> dict[str, Any]:
+        documents = store.table("document")
+        issued = store.table("issued_document").filter(pl.col("status") == "issued")
+        return {
+            "run_id": self.run_id,
+            "as_of": self.as_of.isoformat(),
+            "entity": self.workspace.entity.get("name"),
+            "started": started.isoformat(timespec="seconds"),
+            "run_before": before.name if before else None,
+            "versions": {
+                "tieout": version("tieout"),
+                "python": machine.python_version(),
+                **{name: version(name) for name in ("duckdb", "polars", "lxml", "rapidfuzz", "sqlglot")},
+            },
+            "definitions": dict(sorted(self.workspace.fingerprint.items())),
+            "inputs": documents.select("document_id", "sha256", "byte_count", "status", "mapping").to_dicts(),
+            "issued": issued.select("invoice_number", "file", "sha256").to_dicts(),
+            "steps": self.steps,
+            "tables": [{"table": s.table, "rows": s.rows, "sha256": s.sha256} for s in seal.seals(rows)],
+            "control_totals": [
+                {name: str(value) for name, value in row.items()} for row in store.table("control_total").to_dicts()
+            ],
+        }
+
+
+# --- places, locks and the seal ---
+
+
+@contextlib.contextmanager
+def _locked(runs: Path) -> Iterator[None]:
+    """Only one run of a workspace at a time; the lock dies with its process, however that ends."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        handle = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as exc:
+        raise SourceError(f"{runs}: cannot be written ({exc.strerror}); a run needs a folder it may write to") from exc
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        os.close(handle)
+        raise SourceError(f"{runs}: another run of this workspace is going on; wait for it or stop it") from exc
+    try:
+        for left in runs.glob(".*.partial"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """The folder of a run that is not sealed yet; removed again whatever goes wrong."""
+    try:
+        folder.mkdir()
+        yield folder
+    except OSError as exc:
+        raise SourceError(f"{folder.parent}: the run could not be written: {exc.strerror or exc}") from exc
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _seal(partial: Path, sealed: Path, manifest: Mapping[str, Any]) -> Path:
+    """Writes the manifest, makes everything read-only and durable, and renames the folder: from then on the run exists."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, default=str)
+    (partial / "manifest.json").write_text(text + "\n", "utf-8")
+    for path in sorted(partial.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            path.chmod(0o444)
+    partial.rename(sealed)
+    handle = os.open(sealed.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return sealed
+
+
+def _run_before(workspace: Workspace, as_of: dt.date) -> tuple[Path | None, dt.date | None]:
+    """The latest sealed run of an earlier as-of date."""
+    earlier = []
+    for folder in workspace.sealed():
+        day = dt.date.fromisoformat(read_manifest(folder)["as_of"])
+        if day < as_of:
+            earlier.append((day, folder.name, folder))
+    if not earlier:
+        return None, None
+    day, _, folder = max(earlier)
+    return folder, day
+
+
+@contextlib.contextmanager
+def _opened(folder: Path | None) -> Iterator[Store | None]:
+    if folder is None:
+        yield None
+        return
+    with Store.open(folder / "run.duckdb") as store:
+        yield store
+
+
+def _drop_working_tables(store: Store) -> None:
+    for name in store.tables():
+        if name not in CANON:
+            store.execute(Query(f"drop {name}", f"drop table {quote(name)}"))
+
+
+# --- the journal ---
+
+
+def _catch_up(workspace: Workspace, journal: Journal) -> None:
+    """Journals what was sealed by a run that was killed before it could say so."""
+    known = journal.run_ids()
+    for folder in workspace.sealed():
+        if folder.name not in known:
+            _journal(journal, folder)
+
+
+def _journal(journal: Journal, folder: Path) -> None:
+    """Tells the journal of a sealed run: its cases, its issued documents, and last the run itself; safe to repeat."""
+    manifest = read_manifest(folder)
+    with Store.open(folder / "run.duckdb") as store:
+        generate.commit(journal, store, run_id=folder.name)
+        queue.commit(journal, store, run_id=folder.name)
+    try:
+        journal.register_run(
+            folder.name, as_of=manifest["as_of"], manifest_sha256=seal.file_sha256(folder / "manifest.json")
+        )
+    except TieoutError:
+        raise

@@ -1,0 +1,241 @@
+"""A workspace opened: the folder with ``tieout.yaml``, its settings, catalogue, sources and places.
+
+Names in ``${...}`` come from the environment, or from the keyring where that library is installed; their values are never
+written anywhere. Every mistake of ``tieout.yaml`` and of the definition files is collected before anything runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tieout.connect.database import DatabaseSource
+from tieout.connect.files import FileSource
+from tieout.library import yamlfile
+from tieout.library.catalog import Catalogue
+from tieout.library.yamlfile import Node, did_you_mean
+from tieout.model.definitions import MatchPlan, RoutePlan, RuleSet
+from tieout.model.errors import DefinitionError, Location, Mistake
+from tieout.model.ports import Input, QuerySource, Source
+from tieout.store.engine import Limits
+
+__all__ = ["Workspace", "open_workspace"]
+
+_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a tieout.yaml, checked as a whole."""
+
+    folder: Path
+    entity: Mapping[str, str]
+    as_of: dt.date | None
+    inputs: tuple[Input, ...]
+    catalogue: Catalogue
+    rule_sets: tuple[RuleSet, ...]
+    plan: MatchPlan | None
+    routes: RoutePlan | None
+    journal_url: str
+    issuing: Mapping[str, Any] | None
+    fail_on: str
+    limits: Limits
+    fingerprint: Mapping[str, str]
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    def sealed(self) -> Iterator[Path]:
+        """The folders of the sealed runs, oldest first; a run that was never finished is not among them."""
+        if self.runs.is_dir():
+            yield from sorted(
+                each
+                for each in self.runs.iterdir()
+                if not each.name.startswith(".") and (each / "manifest.json").is_file()
+            )
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """The workspace of a folder (or of a tieout.yaml). Raises DefinitionError with every mistake of every file."""
+    file = folder if folder.suffix in {".yaml", ".yml"} else folder / "tieout.yaml"
+    if not file.is_file():
+        raise DefinitionError(
+            [Mistake(Location(str(file)), "there is no such workspace; 'tieout init DIR' makes one to start from")]
+        )
+    node, mistakes = yamlfile.read(file, file=_shown(file))
+    if node is None:
+        raise DefinitionError(mistakes)
+    mistakes += yamlfile.check(node, "workspace")
+    try:
+        catalogue = Catalogue.load(file.parent)
+    except DefinitionError as exc:
+        raise DefinitionError([*mistakes, *exc.mistakes]) from exc
+    if mistakes:
+        raise DefinitionError(mistakes)
+    opened = _Opening(file.parent.resolve(), node, catalogue)
+    workspace = opened.workspace()
+    if opened.mistakes:
+        raise DefinitionError(opened.mistakes)
+    return workspace
+
+
+class _Opening:
+    """Turns a checked node into a Workspace, collecting what does not fit the catalogue or the environment."""
+
+    def __init__(self, folder: Path, node: Node, catalogue: Catalogue) -> None:
+        self.folder, self.node, self.catalogue = folder, node, catalogue
+        self.mistakes: list[Mistake] = []
+
+    def workspace(self) -> Workspace:
+        node = self.node
+        limits = node.plain("limits", {})
+        inputs = [self._input(name, each) for name, each in node["sources"].items()]
+        routing = self._one("routing", self.catalogue.routes, "routing")
+        if routing is None and node.get("routing") is None:
+            routing = self.catalogue.routes.get("default")
+        return Workspace(
+            folder=self.folder,
+            entity=node.plain("entity"),
+            as_of=self._date(node.get("as_of")),
+            inputs=tuple(each for each in inputs if each),
+            catalogue=self.catalogue,
+            rule_sets=self._packs(node.get("validation")),
+            plan=self._one("matching", self.catalogue.plans, "match plan"),
+            routes=routing,
+            journal_url=self._journal(),
+            issuing=self._issuing(),
+            fail_on=node.plain("fail_on", "never"),
+            limits=Limits(**limits),
+            fingerprint={
+                **self.catalogue.fingerprint,
+                "tieout.yaml": _sha256(self.folder / "tieout.yaml"),
+                **{_relative(path, self.folder): _sha256(path) for path in self._query_files()},
+            },
+        )
+
+    def _input(self, name: str, node: Node) -> Input | None:
+        mapping = node.plain("mapping")
+        if mapping is not None and mapping not in self.catalogue.mappings:
+            near = did_you_mean(mapping, self.catalogue.mappings)
+            self.mistakes.append(node["mapping"].mistake(f"source {name}: no mapping {mapping!r}{near}"))
+        path, database = node.get("path"), node.get("database")
+        if (path is None) == (database is None):
+            self.mistakes.append(node.mistake(f"source {name}: give either a path or a database"))
+            return None
+        options = {key: node.plain(key) for key in ("direction", "optional") if node.get(key)}
+        if path is not None:
+            written = path.value if isinstance(path.value, tuple) else (path,)
+            patterns = [self._filled(each) for each in written]
+            if any(pattern is None for pattern in patterns):
+                return None
+            source: Source | QuerySource = FileSource(
+                name, [pattern for pattern in patterns if pattern], base=self.folder
+            )
+            return Input(name, source, mapping, options)
+        assert database is not None
+        query = node.get("query")
+        if query is None:
+            self.mistakes.append(node.mistake(f"source {name}: a database needs 'query: file.sql'"))
+            return None
+        url, file = self._filled(database), self.folder / str(query.value)
+        if not file.is_file():
+            self.mistakes.append(query.mistake(f"source {name}: there is no file {query.value}"))
+            return None
+        return Input(name, DatabaseSource(name, url, file.read_text("utf-8")), mapping, options) if url else None
+
+    def _filled(self, node: Node) -> str | None:
+        """The text with its ``${NAME}`` filled in; None (and a mistake) where one is not set."""
+        missing = [name for name in _NAME.findall(str(node.value)) if _secret(name) is None]
+        for name in missing:
+            self.mistakes.append(node.mistake(f"{name} is not set; set it in the environment before the run"))
+        return None if missing else _NAME.sub(lambda match: _secret(match[1]) or "", str(node.value))
+
+    def _packs(self, node: Node | None) -> tuple[RuleSet, ...]:
+        chosen = []
+        for each in node or ():
+            if str(each.value) in self.catalogue.rule_sets:
+                chosen.append(self.catalogue.rule_sets[str(each.value)])
+            else:
+                near = did_you_mean(str(each.value), self.catalogue.rule_sets)
+                self.mistakes.append(each.mistake(f"no rule pack {each.value!r}{near}"))
+        return tuple(chosen)
+
+    def _one(self, key: str, known: Mapping[str, Any], what: str) -> Any:
+        node = self.node.get(key)
+        if node is None:
+            return None
+        if node.value not in known:
+            self.mistakes.append(node.mistake(f"no {what} {node.value!r}{did_you_mean(str(node.value), known)}"))
+        return known.get(str(node.value))
+
+    def _date(self, node: Node | None) -> dt.date | None:
+        if node is None:
+            return None
+        try:
+            return dt.date.fromisoformat(str(node.value))
+        except ValueError:
+            self.mistakes.append(node.mistake(f"as_of: {node.value} is no date of the calendar; write 2026-10-31"))
+            return None
+
+    def _journal(self) -> str:
+        node = self.node.get("journal")
+        url = self._filled(node) if node else "sqlite:///journal.db"
+        prefix = "sqlite:///"
+        if url and url.startswith(prefix) and not url.startswith(prefix + "/"):
+            return f"{prefix}{self.folder / url.removeprefix(prefix)}"
+        return url or ""
+
+    def _issuing(self) -> Mapping[str, Any] | None:
+        node = self.node.get("issuing")
+        if node is None:
+            return None
+        for key in ("profile", "credit_note_profile"):
+            mapping = node.plain(key)
+            if mapping is not None and mapping not in self.catalogue.mappings:
+                near = did_you_mean(mapping, self.catalogue.mappings)
+                self.mistakes.append(node[key].mistake(f"issuing: no mapping {mapping!r}{near}"))
+        for pack in node.get("validation") or ():
+            if pack.value not in self.catalogue.rule_sets:
+                near = did_you_mean(str(pack.value), self.catalogue.rule_sets)
+                self.mistakes.append(pack.mistake(f"issuing: no rule pack {pack.value!r}{near}"))
+        settings: Mapping[str, Any] = node.plain()
+        return settings
+
+    def _query_files(self) -> Iterator[Path]:
+        for _, node in self.node["sources"].items():
+            if (query := node.get("query")) and (self.folder / str(query.value)).is_file():
+                yield self.folder / str(query.value)
+
+
+def _secret(name: str) -> str | None:
+    """The value of a name: from the environment, else from the keyring's service 'tieout' where keyring is installed."""
+    if name in os.environ:
+        return os.environ[name]
+    try:
+        keyring = importlib.import_module("keyring")
+    except ImportError:
+        return None
+    value: str | None = keyring.get_password("tieout", name)
+    return value
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.resolve().relative_to(folder).as_posix() if path.resolve().is_relative_to(folder) else path.as_posix()
+
+
+def _shown(path: Path) -> str:
+    """The path as a person would type it from where they are."""
+    resolved, here = path.resolve(), Path.cwd()
+    return resolved.relative_to(here).as_posix() if resolved.is_relative_to(here) else str(path)
