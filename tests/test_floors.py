@@ -35,7 +35,7 @@ DOORS = {
     "jsonschema": {"library/yamlfile.py"},
     "yaml": {"library/yamlfile.py"},
     "sqlglot": {"library/expression.py", "validation/compile.py"},
-    "sqlalchemy": {"store/journal.py"},
+    "sqlalchemy": {"store/journal.py", "store/views.py"},
     "stdnum": {"validation/identifiers.py", "matching/references.py"},
     "mt940": {"formats/mt940.py"},
     "ofxparse": {"formats/ofx.py"},
