@@ -72,7 +72,7 @@ from (select open_item_id, any_value(ledger_open_amount) as ledger_open_amount,
              + any_value(settled_earlier) as settled
       from {view} group by open_item_id) s
 where s.open_item_id = open_item.open_item_id and s.ledger_open_amount = open_item.ledger_open_amount
-  and s.settled is not null
+  and s.settled is not null and open_item.carried_from is null
 """,
             )
         )

@@ -50,7 +50,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None: ...
 
 
@@ -147,7 +149,10 @@ def _summary(store: Store, sealed: conductor.Sealed) -> None:
         terminal.out.print()
         terminal.show("Exceptions", ("reason", "queue", "cases"), reasons.iter_rows(), right=("cases",))
     findings = store.fetch(
-        Query("severities", "select severity, count(*) as n, count(distinct rule) as rules from finding group by all order by 1")
+        Query(
+            "severities",
+            "select severity, count(*) as n, count(distinct rule) as rules from finding group by all order by 1",
+        )
     )
     if findings.height:
         terminal.out.print()

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from tieout.faces.notebook import Run
 
-__all__ = ["Plots"]
+__all__ = ["Picture", "Plots"]
 
 _INK, _MATCHED, _PROPOSED, _OPEN, _SOFT = "#1f2933", "#2f7d5b", "#c98a1b", "#b23a48", "#9aa5b1"
 _SEVERITY = {"fatal": _OPEN, "warning": _PROPOSED, "information": _SOFT}
+
+
+class Picture(Figure):
+    """A figure that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=110)
+        return stream.getvalue()
 
 
 class Plots:
@@ -39,7 +50,7 @@ order by p.currency, coalesce(a.pass, 'left open') = 'left open', payments desc,
             "left open"
         ]
         currencies = sorted(rows["currency"].drop_nulls().unique().to_list())
-        figure = Figure(figsize=(10, 0.42 * len(order) + 1.8), layout="constrained")
+        figure = Picture(figsize=(10, 0.42 * len(order) + 1.8), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         for axis, value, title in (
             (left, "payments", "Payments received"),
@@ -85,7 +96,7 @@ from exception group by all order by reason
             .sort("n", "reason", descending=[True, False])["reason"]
             .to_list()
         )
-        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        figure = Picture(figsize=(9, 4.2), layout="constrained")
         axis = figure.subplots()
         _tidy(axis, "Exceptions by age and reason")
         base = [0] * len(bands)
@@ -103,7 +114,7 @@ from exception group by all order by reason
         rows = self._run.sql(
             "select rule, severity, count(*) as n from finding group by all order by n desc, rule limit $top", top=top
         )
-        figure = Figure(figsize=(8, 0.32 * max(rows.height, 3) + 1.2), layout="constrained")
+        figure = Picture(figsize=(8, 0.32 * max(rows.height, 3) + 1.2), layout="constrained")
         axis = figure.subplots()
         _tidy(axis, "Findings by rule")
         colours = [_SEVERITY.get(severity, _SOFT) for severity in rows["severity"]]
@@ -123,6 +134,4 @@ def _tidy(axis: Any, title: str) -> None:
 
 
 def _colour(number: int) -> Any:
-    from matplotlib import colormaps
-
     return colormaps["tab20"](number % 20)

@@ -31,10 +31,6 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a run may use. memory and spill are DuckDB sizes ('4GiB'); threads 0 means all cores."""
@@ -73,23 +69,22 @@ class Store:
 
     @classmethod
     def _connect(cls, path: Path | None, limits: Limits, *, read_only: bool) -> Store:
+        # One process shares one instance of a file, and refuses it with other settings: they depend on the path alone.
         spill = path.parent if path and os.access(path.parent, os.W_OK) else Path(tempfile.gettempdir())
+        settings = {
+            "memory_limit": limits.memory,
+            "max_temp_directory_size": limits.spill,
+            "temp_directory": str(spill / f".spill-{path.stem if path else uuid.uuid4().hex[:8]}"),
+            "threads": str(limits.threads or os.cpu_count() or 1),
+            "autoload_known_extensions": "false",
+            "autoinstall_known_extensions": "false",
+            "python_enable_replacements": "false",
+            "default_null_order": "nulls_last",
+            "enable_external_access": "false",
+            "lock_configuration": "true",
+        }
         try:
-            connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only)
-            for name, value in {
-                "memory_limit": limits.memory,
-                "max_temp_directory_size": limits.spill,
-                "temp_directory": str(spill / f".spill-{uuid.uuid4().hex[:8]}"),
-                "threads": limits.threads or os.cpu_count() or 1,
-                "autoload_known_extensions": False,
-                "autoinstall_known_extensions": False,
-                "python_enable_replacements": False,
-                "preserve_insertion_order": True,
-                "default_null_order": "nulls_last",
-                "enable_external_access": False,
-                "lock_configuration": True,
-            }.items():
-                connection.execute(f"set {name} = {_literal(str(value))}")
+            connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
         except duckdb.Error as exc:
             raise StoreError(f"{path or 'memory'}: the run's store cannot be opened: {_first_line(exc)}") from exc
         return cls(connection, path, read_only=read_only)
