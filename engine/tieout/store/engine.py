@@ -80,11 +80,12 @@ class Store:
             "autoinstall_known_extensions": "false",
             "python_enable_replacements": "false",
             "default_null_order": "nulls_last",
-            "enable_external_access": "false",
-            "lock_configuration": "true",
         }
         try:
             connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
+            if connection.execute("select current_setting('lock_configuration')").fetchall() == [(False,)]:
+                connection.execute("set enable_external_access = false")
+                connection.execute("set lock_configuration = true")
         except duckdb.Error as exc:
             raise StoreError(f"{path or 'memory'}: the run's store cannot be opened: {_first_line(exc)}") from exc
         return cls(connection, path, read_only=read_only)
