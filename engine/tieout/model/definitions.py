@@ -200,8 +200,12 @@ class Route:
 
     id: str
     when: Dict[str, Any]
+    """Column, or column and comparison (amount_gte), to a value or a list of values; all must hold."""
     then: Dict[str, Any]
+    """queue, due_days (business days), and where given owner and calendar."""
     location: Location
+    title: Text = Text("")
+    note: Text = Text("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +241,5 @@ class RoutePlan:
     tests: tuple[RouteTest, ...]
     location: Location
     fingerprint: str = ""
+    calendar: str = ""
+    """The country (ISO 3166-1, with a subdivision where needed) whose public holidays count; weekdays only where empty."""
