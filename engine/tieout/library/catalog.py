@@ -15,27 +15,22 @@ from types import MappingProxyType
 from typing import Any
 
 from tieout.library import yamlfile
+from tieout.library.code_lists import gathered, parse_code_list
 from tieout.library.mappings import parse_mapping
+from tieout.library.rules import Packs, RuleFile, parse_packs
 from tieout.library.yamlfile import Node
-from tieout.model.definitions import Mapping, MatchPlan, RoutePlan, RuleSet
+from tieout.model.definitions import Code, Mapping, MatchPlan, RoutePlan, RuleSet
 from tieout.model.errors import DefinitionError, Location, Mistake
 
 __all__ = ["Catalogue", "shipped"]
+
+LAYERS = ("shipped", "workspace")
 
 
 def shipped(kind: str) -> Path:
     """The folder of shipped ``rules`` or ``mappings``: inside the installed package, else in the checkout."""
     inside = Path(__file__).parent / kind
     return inside if inside.is_dir() else Path(__file__).parents[3] / kind
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    name: str
-    """How locations show it: from the shipped root, or the path in the workspace as given."""
-    key: str
-    """How the fingerprint names it: the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +41,13 @@ class Catalogue:
     rule_sets: Dict[str, RuleSet]
     plans: Dict[str, MatchPlan]
     routes: Dict[str, RoutePlan]
-    code_lists: Dict[str, Any] = field(default_factory=dict)
+    code_lists: Dict[str, tuple[Code, ...]] = field(default_factory=dict)
     fingerprint: Dict[str, str] = field(default_factory=dict)
     """sha256 of every file that was read, by its name below ``shipped/`` or ``workspace/``."""
+    ignored: Dict[str, str] = field(default_factory=dict)
+    """Rules that are not run, with the reason the workspace gives; ``rule_sets`` lack them."""
+    warnings: tuple[Mistake, ...] = ()
+    """What should be put right but does not stop a run."""
 
     @classmethod
     def load(cls, workspace: Path | None = None) -> Catalogue:
@@ -57,17 +56,22 @@ class Catalogue:
         Raises DefinitionError with the mistakes of all files.
         """
         loading = _Loading(workspace)
-        mappings = loading.keyed("mappings", "**/*.yaml", parse_mapping)
-        plans = loading.keyed("rules/matching", "**/*.yaml", _later("plans", "parse_plan"))
-        routes = loading.keyed("rules/routing", "**/*.yaml", _later("routes", "parse_routes"))
+        code_lists = loading.code_lists()
+        packs = loading.packs(code_lists)
+        mappings = loading.keyed("mappings", parse_mapping)
+        plans = loading.keyed("rules/matching", _later("plans", "parse_plan"))
+        routes = loading.keyed("rules/routing", _later("routes", "parse_routes"))
         if loading.mistakes:
             raise DefinitionError(loading.mistakes)
         return cls(
             mappings=MappingProxyType(mappings),
-            rule_sets=MappingProxyType({}),
+            rule_sets=MappingProxyType(packs.rule_sets),
             plans=MappingProxyType(plans),
             routes=MappingProxyType(routes),
+            code_lists=MappingProxyType(code_lists),
             fingerprint=MappingProxyType(dict(sorted(loading.fingerprint.items()))),
+            ignored=MappingProxyType(packs.ignored),
+            warnings=tuple(packs.warnings),
         )
 
 
@@ -79,54 +83,83 @@ def _later(module: str, function: str) -> Callable[..., Any]:
     return parse
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    layer: str
+    name: str
+    """How locations show it: below the shipped root, or the workspace's path as given."""
+    key: str
+    """How the fingerprint names it: the same on every machine."""
+
+
 class _Loading:
-    """Reads files of both layers once, with their hashes and mistakes."""
+    """Reads the files of both layers once, with their hashes and mistakes."""
 
     def __init__(self, workspace: Path | None) -> None:
         self.workspace = workspace
         self.mistakes: list[Mistake] = []
         self.fingerprint: dict[str, str] = {}
 
-    def layers(self, folder: str, pattern: str) -> Iterator[list[_File]]:
-        """The files of the shipped layer, then of the workspace's, each sorted by name."""
-        kind, _, rest = folder.partition("/")
-        for layer, root in (("shipped", shipped(kind).parent), ("workspace", self.workspace)):
-            files: list[_File] = []
-            base = root / kind / rest if root else None
-            if root and base and base.is_dir():
-                for path in sorted(base.glob(pattern)):
-                    inside = path.relative_to(root).as_posix()
-                    shown = inside if layer == "shipped" else str(path)
-                    files.append(_File(path, shown, f"{layer}/{inside}"))
-            yield files
+    def files(self, folder: str, layer: str, pattern: str = "**/*.yaml") -> Iterator[_File]:
+        """The files below a folder of one layer, sorted by name."""
+        root = shipped(folder.partition("/")[0]).parent if layer == "shipped" else self.workspace
+        if root is None or not (root / folder).is_dir():
+            return
+        for path in sorted((root / folder).glob(pattern)):
+            inside = path.relative_to(root).as_posix()
+            yield _File(path, layer, inside if layer == "shipped" else str(path), f"{layer}/{inside}")
 
-    def read(self, file: _File) -> Node | None:
+    def content(self, file: _File) -> bytes:
+        try:
+            content = file.path.read_bytes()
+        except OSError as exc:
+            self.mistakes.append(Mistake(Location(file.name), f"the file cannot be read: {exc.strerror}"))
+            return b""
+        self.fingerprint[file.key] = hashlib.sha256(content).hexdigest()
+        return content
+
+    def node(self, file: _File) -> Node | None:
+        self.content(file)
         node, mistakes = yamlfile.read(file.path, file=file.name)
         self.mistakes += mistakes
-        if file.path.is_file():
-            self.fingerprint[file.key] = hashlib.sha256(file.path.read_bytes()).hexdigest()
         return node
 
-    def keyed(self, folder: str, pattern: str, parse: Callable[..., Any]) -> dict[str, Any]:
+    def code_lists(self) -> dict[str, tuple[Code, ...]]:
+        codes: list[tuple[str, Code]] = []
+        for layer in LAYERS:
+            for file in self.files("rules/code_lists", layer, "*.csv"):
+                found, mistakes = parse_code_list(self.content(file), file=file.name, name=file.path.stem)
+                codes += found
+                self.mistakes += mistakes
+        return gathered(codes)
+
+    def packs(self, code_lists: Dict[str, tuple[Code, ...]]) -> Packs:
+        files = [
+            RuleFile(node, self.fingerprint[file.key], layer == "shipped")
+            for layer in LAYERS
+            for folder, pattern in (("rules/validation", "**/*.yaml"), ("rules", "*.yaml"))
+            for file in self.files(folder, layer, pattern)
+            if (node := self.node(file)) is not None
+        ]
+        packs, mistakes = parse_packs(files, code_lists)
+        self.mistakes += mistakes
+        return packs
+
+    def keyed(self, folder: str, parse: Callable[..., Any]) -> dict[str, Any]:
         """Definitions by id; a workspace's replaces a shipped one of the same id, twice in one layer is a mistake."""
         found: dict[str, Any] = {}
-        for files in self.layers(folder, pattern):
-            layer: dict[str, Any] = {}
-            for file in files:
-                node = self.read(file)
-                if node is None:
-                    continue
-                made, mistakes = parse(node)
+        for layer in LAYERS:
+            mine: dict[str, Any] = {}
+            for file in self.files(folder, layer):
+                node = self.node(file)
+                made, mistakes = parse(node) if node is not None else (None, [])
                 self.mistakes += mistakes
                 if made is None:
                     continue
-                if made.id in layer:
-                    first: Location = layer[made.id].location
+                if made.id in mine:
+                    first = mine[made.id].location
                     self.mistakes.append(Mistake(made.location, f"'{made.id}' is also defined in {first}; rename one"))
-                layer[made.id] = _with_fingerprint(made, self.fingerprint[file.key])
-            found.update(layer)
+                mine[made.id] = replace(made, fingerprint=self.fingerprint[file.key])
+            found.update(mine)
         return dict(sorted(found.items()))
-
-
-def _with_fingerprint(made: Any, fingerprint: str) -> Any:
-    return replace(made, fingerprint=fingerprint)

@@ -21,7 +21,7 @@ import yaml
 
 from tieout.model.errors import DefinitionError, Location, Mistake
 
-__all__ = ["Node", "check", "did_you_mean", "has_schema", "load", "read"]
+__all__ = ["Node", "check", "check_parts", "did_you_mean", "has_schema", "load", "read"]
 
 SCHEMAS = Path(__file__).parent / "schemas"
 MAX_BYTES = 4_000_000
@@ -111,11 +111,13 @@ def _raw_index(text: str, raw: str, offset: int) -> int:
     return min(index, len(raw))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest known name; empty where none is near."""
+def did_you_mean(name: str, known: Iterable[str], *, near: float = 0.6) -> str:
+    """``; did you mean 'x'?`` for the nearest known name: one that contains it, else one spelled alike; else empty."""
     folded = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
-    return f"; did you mean '{folded[near[0]]}'?" if near else ""
+    lowered = name.lower()
+    longer = [each for each in folded if len(lowered) > 3 and lowered in each]
+    found = [min(longer, key=len)] if longer else difflib.get_close_matches(lowered, folded, n=1, cutoff=near)
+    return f"; did you mean '{folded[found[0]]}'?" if found else ""
 
 
 # --- reading ---
@@ -366,10 +368,16 @@ def check(node: Node, schema: str) -> list[Mistake]:
 
     A subschema may carry ``x-expected``: the words that follow 'must be' where its own keywords would not tell.
     """
-    found: list[Mistake] = []
-    for error in _validator(schema).iter_errors(node.plain()):
-        found.extend(_explain(error, node))
-    return sorted(set(found))
+    return sorted({mistake for _, mistake in check_parts(node, schema)})
+
+
+def check_parts(node: Node, schema: str) -> list[tuple[tuple[Any, ...], Mistake]]:
+    """As ``check``, each mistake with the path of the value it concerns, such as ('rules', 3, 'severity')."""
+    return [
+        (tuple(error.absolute_path), mistake)
+        for error in _validator(schema).iter_errors(node.plain())
+        for mistake in _explain(error, node)
+    ]
 
 
 def _explain(error: Any, root: Node) -> Iterator[Mistake]:

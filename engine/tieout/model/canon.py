@@ -68,8 +68,8 @@ class Table:
 
     @property
     def parent_key(self) -> tuple[str, ...]:
-        """The columns that hold the parent's key, under the same names; empty without a parent."""
-        return CANON[self.parent].key if self.parent else ()
+        """The columns that hold the parent's key, in the order of its key; empty without a parent."""
+        return self.key[: len(CANON[self.parent].key)] if self.parent else ()
 
 
 def table(

@@ -13,6 +13,7 @@ from typing import Any
 from tieout.model.errors import Location
 
 __all__ = [
+    "Code",
     "Expression",
     "Field",
     "Mapping",
@@ -149,6 +150,17 @@ class Rule:
     options: Dict[str, Any]
     """What the rule's kind needs beside the common fields (columns, other table ...)."""
     location: Location
+    placeholders: Dict[str, Expression] = field(default_factory=dict)
+    """What stands in the braces of the messages, by its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One entry of a code list, and when it may be used."""
+
+    code: str
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +174,8 @@ class RuleSet:
     """Which documents it is for by default: {specification: [prefixes], syntax: [...]}; empty for all."""
     rules: tuple[Rule, ...]
     fingerprint: str = ""
+    code_lists: Dict[str, tuple[Code, ...]] = field(default_factory=dict)
+    """The code lists its rules name."""
 
 
 # --- match plans ---

@@ -1,0 +1,87 @@
+"""Inline cases of a rule: the given rows, typed by the canon, and the outcome they must have."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from tieout.library.expression import chain
+from tieout.library.language import kind_of_column
+from tieout.library.mappings import no_column
+from tieout.library.yamlfile import Node, did_you_mean
+from tieout.model.canon import CANON, Column
+from tieout.model.definitions import RuleTest
+from tieout.model.errors import Mistake
+
+__all__ = ["parse_tests"]
+
+
+def parse_tests(node: Node | None, table: str) -> tuple[tuple[RuleTest, ...], list[Mistake]]:
+    """The cases of a rule on the table, and their mistakes.
+
+    ``given`` becomes table to rows, each row column to value; columns that stand alone are the judged row's.
+    """
+    mistakes: list[Mistake] = []
+    tests = []
+    for entry in node or ():
+        rows: dict[str, list[dict[str, Any]]] = {}
+        own: dict[str, Any] = {}
+        for name, value in entry["given"].items():
+            if name in CANON and isinstance(value.value, dict | tuple):
+                for row in value if isinstance(value.value, tuple) else (value,):
+                    rows.setdefault(name, []).append(_row(row, name, mistakes))
+            elif name in CANON[table].by_name:
+                own[name] = _value(value, CANON[table].by_name[name], mistakes)
+            else:
+                mistakes.append(entry["given"].mistake(_unknown(name, table), key=name))
+        if own or table not in rows:
+            rows.setdefault(table, []).insert(0, own)
+        tests.append(RuleTest(rows, entry.plain("expect"), entry.location))
+    return tuple(tests), mistakes
+
+
+def _unknown(name: str, table: str) -> str:
+    for above in chain(table)[1:]:
+        if name in CANON[above].by_name:
+            return f"'{name}' is a column of {above}; write {above}: {{{name}: ...}}"
+    text = no_column(name, CANON[table])
+    return text if "did you mean" in text else f"{text}, and no table '{name}'{did_you_mean(name, CANON)}"
+
+
+def _row(node: Node, table: str, mistakes: list[Mistake]) -> dict[str, Any]:
+    row = {}
+    for name, value in node.items():
+        if name not in CANON[table].by_name:
+            mistakes.append(node.mistake(no_column(name, CANON[table]), key=name))
+        else:
+            row[name] = _value(value, CANON[table].by_name[name], mistakes)
+    return row
+
+
+def _value(node: Node, column: Column, mistakes: list[Mistake]) -> Any:
+    """The value as the column's type: text, int, Decimal, bool, date, datetime text or None."""
+    kind = kind_of_column(column.sql_type)
+    value = node.value
+    if value is None:
+        return None
+    if kind.name == "text":
+        return node.text
+    if kind.name == "boolean" and isinstance(value, bool):
+        return value
+    if kind.name == "integer" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind.name == "number" and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        exponent = Decimal(value).normalize().as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > kind.scale:
+            mistakes.append(node.mistake(f"'{node.text}': {column.name} holds at most {kind.scale} decimals"))
+        elif len(Decimal(value).as_tuple().digits) > kind.digits + kind.scale:
+            mistakes.append(node.mistake(f"'{node.text}': {column.name} holds at most {kind.digits} digits"))
+        return Decimal(value)
+    if kind.name in ("date", "timestamp") and isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value) if kind.name == "date" else dt.datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    mistakes.append(node.mistake(f"'{node.text}': {column.name} needs {kind}"))
+    return None
