@@ -1,0 +1,124 @@
+"""Files, folders and globs as documents, in the order of their names. Implements ``model.ports.Source``."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tieout.model.errors import Location, SourceError
+from tieout.model.records import Document
+
+__all__ = ["FileSource"]
+
+LARGEST = 4 * 1024**3
+
+
+class FileSource:
+    """The files that patterns name: a path, a folder (everything below it), or a glob (``*``, ``?``, ``[...]``, ``**``).
+
+    base: the folder that relative patterns start from; documents are named as the pattern leads to them.
+    """
+
+    def __init__(self, name: str, patterns: Sequence[str], *, base: Path) -> None:
+        self.name = name
+        self._patterns = tuple(patterns)
+        self._base = base
+
+    def documents(self) -> Iterator[Document | Exception]:
+        """Each file once, with its sha256. What is missing or cannot be read comes as a SourceError, in its place."""
+        seen: set[str] = set()
+        for pattern in self._patterns:
+            for found in self._found(pattern):
+                if isinstance(found, SourceError):
+                    yield found
+                elif found not in seen:
+                    seen.add(found)
+                    yield _read(found, self._base / found)
+
+    def _found(self, pattern: str) -> Iterator[str | SourceError]:
+        """The names under which files are found, sorted; hidden files only where the pattern names them."""
+        path = self._base / pattern
+        if path.is_file() or (not path.is_dir() and not glob.has_magic(pattern)):
+            yield pattern
+            return
+        try:
+            if path.is_dir():
+                root, names = path, _below(path, pattern)
+            else:
+                root = self._base / _fixed(pattern)
+                matches = glob.glob(pattern, root_dir=self._base, recursive=True)  # noqa: PTH207 - keeps the name as written
+                names = sorted(name for name in matches if not (self._base / name).is_dir())
+        except OSError as exc:
+            yield SourceError(f"cannot be listed: {exc.strerror or exc}", at=Location(pattern))
+            return
+        if not names:
+            error = SourceError("there is no file that fits", at=Location(pattern))
+            error.__cause__ = FileNotFoundError(pattern)
+            yield error
+        for name in names:
+            yield name if _inside(self._base / name, root) else _leads_out(name)
+
+
+def _below(folder: Path, shown: str) -> list[str]:
+    """All files below a folder, links to folders not followed."""
+    found = []
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        relative = Path(place).relative_to(folder)
+        found += [(Path(shown) / relative / name).as_posix() for name in files if not name.startswith(".")]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _fixed(pattern: str) -> str:
+    """The part of a glob before its first wildcard, down to a folder."""
+    parts = Path(pattern).parts
+    plain = next((n for n, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return str(Path(*parts[:plain])) if plain else "."
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether a found file is where it was looked for, and not the end of a link that leads elsewhere."""
+    return (
+        not path.is_symlink() and not any(p.is_symlink() for p in _between(path, root))
+    ) or path.resolve().is_relative_to(root.resolve())
+
+
+def _between(path: Path, root: Path) -> Iterator[Path]:
+    for parent in path.parents:
+        if parent == root:
+            return
+        yield parent
+
+
+def _leads_out(name: str) -> SourceError:
+    return SourceError(
+        "a link that leads out of the folder; name the file by its own path to have it read", at=Location(name)
+    )
+
+
+def _read(name: str, path: Path) -> Document | SourceError:
+    try:
+        # Opened without blocking, so that a pipe that nobody writes to does not hang the run.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return SourceError("no regular file", at=Location(name))
+            if status.st_size > LARGEST:
+                return SourceError(f"{status.st_size:,} bytes, more than {LARGEST:,}", at=Location(name))
+            content = stream.read()
+    except FileNotFoundError as exc:
+        error = SourceError("there is no such file", at=Location(name))
+        error.__cause__ = exc
+        return error
+    except (OSError, ValueError) as exc:
+        return SourceError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}", at=Location(name))
+    return Document(name, content, sha256=hashlib.sha256(content).hexdigest())

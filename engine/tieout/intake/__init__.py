@@ -1,0 +1,17 @@
+"""Intake: sources become canonical tables, and what does not fit becomes a finding. Called by ``run`` and ``validate``.
+
+take        the conductor: sources in order, appending to the store, the checks that need all rows
+reading     one document after the other: rows and findings
+detect      which mapping reads a document, and what to say where none does
+batch       what was read, as frames
+statements  bank statements: running balances, sums, chains
+payments    one payment, one id; decimals
+findings    IN- findings as rows
+"""
+
+from tieout.intake.batch import Batch
+from tieout.intake.reading import read_documents
+from tieout.intake.take import take_in
+from tieout.model.ports import Input
+
+__all__ = ["Batch", "Input", "read_documents", "take_in"]

@@ -1,0 +1,109 @@
+"""Findings of intake: from refusals and flagged values, and as rows of the table. Their ids begin with IN-."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from tieout.mapping.project import Check, Projection
+from tieout.model.canon import CANON
+from tieout.model.errors import FormatError
+from tieout.model.records import Finding
+
+__all__ = ["PER_COLUMN", "finding_frame", "refusal", "value_findings"]
+
+# So many findings name their row; what is beyond is counted in one more.
+PER_COLUMN = 1000
+
+
+def refusal(uri: str, exc: Exception) -> Finding:
+    """Why a document was not read, in one line."""
+    rule = exc.rule if isinstance(exc, FormatError) else "IN-SOURCE"
+    message = getattr(exc, "message", "") or str(exc) or type(exc).__name__
+    at = getattr(exc, "at", None)
+    line = at.line if at and at.line else None
+    place = f"{uri}:{line}" if line else uri
+    return Finding(
+        rule, "fatal", f"{place}  {message}; the file is not taken in", pack="intake", table="document", object_id=uri,
+        message_zh=f"{place}  {_REFUSED_ZH.get(rule, '无法读取')}，该文件未读入：{message}",
+        evidence={"reason": message}, source=uri, line=line,
+    )  # fmt: skip
+
+
+_REFUSED_ZH = {
+    "IN-EMPTY": "文件为空",
+    "IN-ENCODING": "编码与映射声明不符",
+    "IN-COLUMN": "列与映射不符",
+    "IN-FORMAT": "格式无法识别或已损坏",
+    "IN-SOURCE": "数据源无法打开",
+}
+
+
+def value_findings(made: Projection, rows: pl.DataFrame, frame: pl.DataFrame, uri: str) -> list[Finding]:
+    """A finding for each flagged value: where it stands, what was found, what was expected."""
+    findings: list[Finding] = []
+    for check in made.checks:
+        flagged = rows.filter(pl.col(check.flag) != 0)
+        if not flagged.height:
+            continue
+        key = CANON[made.table].key[0]
+        wanted = ["line", check.flag, *([key] if key in rows.columns else [])]
+        named = flagged.head(PER_COLUMN).select(wanted)
+        headings = [name for name in check.headings if name in frame.columns]
+        texts = frame.filter(pl.col("line").is_in(named["line"].implode())).select("line", *headings)
+        joined = named.join(texts, on="line", how="left", maintain_order="left", suffix=" (file)")
+        for row in joined.iter_rows(named=True):
+            findings.append(_value_finding(made.table, check, headings, row, row.get(key), uri))
+        if flagged.height > PER_COLUMN:
+            findings.append(
+                Finding("IN-VALUE", "fatal", f"{uri}  and {flagged.height - PER_COLUMN} more rows in which "
+                        f"{_quoted(check.headings)} does not fit", pack="intake", table=made.table, object_id=uri,
+                        evidence={"column": check.column, "rows": flagged.height}, source=uri)
+            )  # fmt: skip
+    return findings
+
+
+def _value_finding(
+    table: str, check: Check, headings: Sequence[str], row: dict[str, Any], key: Any, uri: str
+) -> Finding:
+    line = row["line"]
+    found = {name: row.get(f"{name} (file)", row.get(name)) for name in headings}
+    shown = " / ".join("" if value is None else str(value) for value in found.values())
+    name = _quoted(check.headings) or f"'{check.column}'"
+    if row[check.flag] == 2:
+        text = f"{name} is empty, and {table}.{check.column} needs a value"
+        zh = f"{name} 为空，而 {table}.{check.column} 必须有值"
+    else:
+        text = f"{name} is '{shown[:200]}'; expected {check.expected}; {table}.{check.column} is left empty"
+        zh = f"{name} 的值 '{shown[:200]}' 不符合要求（{check.expected}），{table}.{check.column} 留空"
+    return Finding(
+        "IN-VALUE", "fatal", f"{uri}:{line}  {text}", pack="intake", table=table, object_id=str(key or f"{uri}#{line}"),
+        term=CANON[table].by_name[check.column].term.replace("-", "") and CANON[table].by_name[check.column].term,
+        message_zh=f"{uri}:{line}  {zh}", evidence={"column": check.column, "found": shown, "expected": check.expected},
+        source=uri, line=line,
+    )  # fmt: skip
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return " / ".join(f"'{name}'" for name in names)
+
+
+def finding_frame(findings: Sequence[Finding], *, first: int) -> pl.DataFrame:
+    """The findings as rows of ``finding``, in the order of rule, object and place, numbered from ``first``."""
+    ordered = sorted(findings, key=lambda each: (each.rule, each.object_id, each.source, each.line or 0, each.message))
+    rows = [
+        {
+            "finding_no": number, "rule": each.rule, "pack": each.pack, "severity": each.severity, "table": each.table or None,
+            "object_id": each.object_id or None, "row_no": each.row_no, "term": each.term or None, "message": each.message,
+            "message_zh": each.message_zh or None,
+            "evidence": json.dumps(dict(each.evidence), ensure_ascii=False, sort_keys=True, default=str),
+            "source": each.source or None, "line": each.line,
+        }
+        for number, each in enumerate(ordered, first)
+    ]  # fmt: skip
+    integers = {"finding_no", "row_no", "line"}
+    columns = CANON["finding"].by_name
+    return pl.DataFrame(rows, schema={name: pl.Int64 if name in integers else pl.String for name in columns})
