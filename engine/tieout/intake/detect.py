@@ -9,11 +9,11 @@ import polars as pl
 from tieout.formats import codec, json, mt940, ofx, table
 from tieout.formats.encoding import decode
 from tieout.mapping import project
-from tieout.model.definitions import Mapping, TableMapping
+from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError, TieoutError
 from tieout.model.records import Document, Finding
 
-__all__ = ["NAMES", "SUPPORTED", "TABLES", "by_headings", "first_generic", "frame_of", "frames_of", "unknown"]
+__all__ = ["NAMES", "SUPPORTED", "TABLES", "by_headings", "first_generic", "frames_of", "unknown"]
 
 SUPPORTED = "supported are UBL, CII and 数电票 XML, camt.052/053/054, MT940/942, OFX, and CSV, XLSX, Parquet and JSON with a mapping"
 NAMES = {"csv": "a table", "unknown": "no format that is known", "mt940": "MT940", "ofx": "OFX", "pdf": "a PDF"}
@@ -33,10 +33,6 @@ def frames_of(document: Document, kind: str, mapping: Mapping) -> tuple[dict[str
     read_as = kind if kind in ("xlsx", "parquet") else "csv"
     frame, findings = table.read(document, mapping.settings, headings=project.headings(mapping), kind=read_as)
     return {"row": frame}, findings
-
-
-def frame_of(frames: Dict[str, pl.DataFrame], each: TableMapping) -> pl.DataFrame:
-    return frames.get(each.each, frames.get("row", next(iter(frames.values()))))
 
 
 def first_generic(found: list[Mapping]) -> Mapping | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.mapping.project import Check, Projection
+from tieout.mapping.project import ROW, Check, Projection
 from tieout.model.canon import CANON
 from tieout.model.errors import FormatError
 from tieout.model.records import Finding
@@ -42,7 +42,7 @@ _REFUSED_ZH = {
 }
 
 
-def value_findings(made: Projection, rows: pl.DataFrame, frame: pl.DataFrame, uri: str) -> list[Finding]:
+def value_findings(made: Projection, rows: pl.DataFrame, frame: pl.DataFrame) -> list[Finding]:
     """A finding for each flagged value: where it stands, what was found, what was expected."""
     findings: list[Finding] = []
     for check in made.checks:
@@ -50,14 +50,15 @@ def value_findings(made: Projection, rows: pl.DataFrame, frame: pl.DataFrame, ur
         if not flagged.height:
             continue
         key = CANON[made.table].key[0]
-        wanted = ["line", check.flag, *([key] if key in rows.columns else [])]
+        wanted = [ROW, "source", "line", check.flag, *([key] if key in rows.columns else [])]
         named = flagged.head(PER_COLUMN).select(wanted)
         headings = [name for name in check.headings if name in frame.columns]
-        texts = frame.filter(pl.col("line").is_in(named["line"].implode())).select("line", *headings)
-        joined = named.join(texts, on="line", how="left", maintain_order="left", suffix=" (file)")
+        texts = frame.filter(pl.col(ROW).is_in(named[ROW].implode())).select(ROW, *headings)
+        joined = named.join(texts, on=ROW, how="left", maintain_order="left", suffix=" (file)")
         for row in joined.iter_rows(named=True):
-            findings.append(_value_finding(made.table, check, headings, row, row.get(key), uri))
+            findings.append(_value_finding(made.table, check, headings, row, row.get(key)))
         if flagged.height > PER_COLUMN:
+            uri = flagged["source"][PER_COLUMN]
             findings.append(
                 Finding("IN-VALUE", "fatal", f"{uri}  and {flagged.height - PER_COLUMN} more rows in which "
                         f"{_quoted(check.headings)} does not fit", pack="intake", table=made.table, object_id=uri,
@@ -66,10 +67,8 @@ def value_findings(made: Projection, rows: pl.DataFrame, frame: pl.DataFrame, ur
     return findings
 
 
-def _value_finding(
-    table: str, check: Check, headings: Sequence[str], row: dict[str, Any], key: Any, uri: str
-) -> Finding:
-    line = row["line"]
+def _value_finding(table: str, check: Check, headings: Sequence[str], row: dict[str, Any], key: Any) -> Finding:
+    uri, line = row["source"], row["line"]
     found = {name: row.get(f"{name} (file)", row.get(name)) for name in headings}
     shown = " / ".join("" if value is None else str(value) for value in found.values())
     name = _quoted(check.headings) or f"'{check.column}'"

@@ -6,23 +6,22 @@ Knows no store beside the engine that runs projections; nothing is appended here
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Mapping as Dict
-from functools import cache
 from typing import Any
 
 import polars as pl
 
-from tieout.formats import archive, codec, table, xml
+from tieout.formats import archive, codec, table
 from tieout.intake import detect
 from tieout.intake.batch import Batch, Gathered
-from tieout.intake.findings import refusal, value_findings
-from tieout.intake.statements import running_balances
+from tieout.intake.documents import XmlReader
+from tieout.intake.findings import refusal
+from tieout.intake.projecting import Projector
 from tieout.mapping import project
-from tieout.model.canon import CANON
-from tieout.model.definitions import Mapping, TableMapping
-from tieout.model.errors import DefinitionError, FormatError
-from tieout.model.records import Document, Finding
+from tieout.model.definitions import Mapping
+from tieout.model.errors import DefinitionError, FormatError, Mistake, StoreError
+from tieout.model.records import Document, Finding, Query
 from tieout.store.engine import Store
 
 __all__ = ["Batch", "Reader", "read_documents"]
@@ -47,70 +46,27 @@ def read_documents(
     return reader.batch()
 
 
-@cache
-def _engine() -> Store:
-    """The in-memory engine of this process, for projections where no run's store is at hand."""
-    return Store.create()
-
-
-class _XmlReader:
-    """XML documents through their lenses; rows are made for all of them together."""
-
-    def __init__(self, mappings: Iterable[Mapping]) -> None:
-        self._mappings = [each for each in mappings if each.format == "xml"]
-        self._lenses: dict[str, Any] = {}
-        self._collector: Any = None
-
-    def read(self, document: Document, named: Mapping | None) -> str:
-        """Reads one document and returns the id of the mapping that did; raises FormatError where none does."""
-        from tieout.mapping import lens
-
-        self._collector = self._collector or lens.Collector()
-        root = xml.parse(document.content, document.uri)
-        chosen = lens.pick([named] if named else self._mappings, root)
-        if chosen is None:
-            what = f"XML with the root element '{xml.local_name(root)}'"
-            space = xml.namespace(root)
-            what += f" of {space}" if space else ""
-            wanted = (
-                f"which is not what the mapping {named.id} reads"
-                if named
-                else f"for which there is no mapping; {detect.SUPPORTED}"
-            )
-            raise FormatError(f"{what}, {wanted}")
-        if chosen.id not in self._lenses:
-            self._lenses[chosen.id] = lens.Lens.compile(chosen)
-        self._collector.add(self._lenses[chosen.id], root, document.uri)
-        return chosen.id
-
-    def taken(self) -> tuple[dict[str, pl.DataFrame], Sequence[Finding]]:
-        """The rows and findings of what was read since the last call."""
-        collector, self._collector = self._collector, None
-        return (collector.frames(), collector.findings) if collector else ({}, ())
-
-
 class Reader:
     """Reads documents into a growing Batch; knows which bytes it has seen."""
 
     def __init__(self, mappings: Iterable[Mapping], store: Store | None = None) -> None:
         self.mappings = {each.id: each for each in mappings}
-        self._store = store
         self._seen: dict[tuple[str, str], str] = {}
         self._gathered = Gathered()
-        self._xml = _XmlReader(self.mappings.values())
+        self._xml = XmlReader(self.mappings.values())
+        self._tables = Projector(store)
 
     def batch(self) -> Batch:
         """What was read since the last call."""
         made, self._gathered = self._gathered, Gathered()
-        frames, findings = self._xml.taken()
-        for name, frame in frames.items():
-            made.add(name, frame)
-        made.findings += findings
+        self._xml.flush(made)
+        self._tables.flush(made)
         return made.batch()
 
     @property
-    def pending_rows(self) -> int:
-        return self._gathered.rows
+    def waiting(self) -> int:
+        """How many rows of tables and documents of XML were read since the last batch."""
+        return self._tables.rows + self._xml.waiting
 
     # --- documents ---
 
@@ -151,7 +107,7 @@ class Reader:
         try:
             if chosen is None or chosen.format != "table":
                 raise FormatError("a query needs a table mapping: name it with 'mapping:' at the source")
-            self._project(chosen, {"row": rows}, name, options)
+            self._tables.add(chosen, {"row": rows}, name, _values(options))
         except FormatError as exc:
             self._refuse(name, name, None, exc)
             return
@@ -166,11 +122,11 @@ class Reader:
             raise FormatError(f"{detect.NAMES.get(kind, kind)}, which the mapping {chosen.id} does not read")
         if chosen is not None and chosen.format in ("table", "mt940", "ofx", "json"):
             frames, findings = detect.frames_of(document, kind, chosen)
+            self._tables.add(chosen, frames, document.uri, _values(options))
             self._note(findings, chosen)
-            self._project(chosen, frames, document.uri, options)
             return chosen.id
         if kind == "xml" and (chosen is None or chosen.format == "xml"):
-            return self._xml.read(document, chosen)
+            return self._xml.read(document, chosen, options)
         if chosen is not None:
             raise FormatError(f"{detect.NAMES.get(kind, kind)}, which the mapping {chosen.id} (XML) does not read")
         raise FormatError(detect.unknown(document, kind))
@@ -188,34 +144,6 @@ class Reader:
         if kind in detect.TABLES:
             return detect.by_headings(document, kind, self.mappings)
         return None
-
-    def _project(self, mapping: Mapping, frames: Dict[str, pl.DataFrame], uri: str, options: Dict[str, Any]) -> None:
-        """The canonical rows of each table of the mapping, and a finding for every value that does not fit."""
-        problems = [
-            text for each in mapping.tables for _, text in project.absent(each, detect.frame_of(frames, each).columns)
-        ]
-        if problems:
-            raise FormatError("; ".join(problems), rule="IN-COLUMN")
-        made: dict[str, pl.DataFrame] = {}
-        for each in mapping.tables:
-            made[each.table] = self._project_table(mapping, each, detect.frame_of(frames, each), uri, options)
-        if any(each.table == "statement" and each.each == "file" for each in mapping.tables):
-            made, findings = running_balances(made, uri)
-            self._gathered.findings += findings
-        for name, frame in made.items():
-            self._gathered.add(name, frame)
-
-    def _project_table(
-        self, mapping: Mapping, each: TableMapping, frame: pl.DataFrame, uri: str, options: Dict[str, Any]
-    ) -> pl.DataFrame:
-        store = self._store or _engine()
-        known = {name: str(value) for name, value in options.get("values", {}).items()}
-        with store.registered(frame) as view:
-            made = project.project(mapping, each, view, _kinds(frame), source=uri, values=_of_table(each, known))
-            rows = store.fetch(made.query)
-        flags = [check.flag for check in made.checks]
-        self._gathered.findings += value_findings(made, rows, frame, uri)
-        return rows.drop(flags)
 
     # --- what is noted ---
 
@@ -263,22 +191,9 @@ class Reader:
 # --- small decisions ---
 
 
-def _kinds(frame: pl.DataFrame) -> dict[str, str]:
-    kinds = {}
-    for name, dtype in frame.schema.items():
-        if dtype == pl.String:
-            kinds[name] = "text"
-        elif dtype.is_numeric():
-            kinds[name] = "number"
-        elif dtype.is_temporal():
-            kinds[name] = "date"
-        else:
-            kinds[name] = "other"
-    return kinds
-
-
-def _of_table(each: TableMapping, values: Dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name in CANON[each.table].by_name}
+def _values(options: Dict[str, Any]) -> dict[str, str]:
+    """What the workspace says of columns that a source does not hold, such as the account of a bank's CSV."""
+    return {name: str(value) for name, value in options.get("values", {}).items()}
 
 
 def _unopened(error: Exception, source_name: str) -> str:
@@ -287,8 +202,18 @@ def _unopened(error: Exception, source_name: str) -> str:
     return at.file if at else source_name
 
 
-def check_definitions(mappings: Iterable[Mapping]) -> None:
+def check_definitions(mappings: Iterable[Mapping], store: Store) -> None:
     """Raises DefinitionError with every mistake in mappings that only their meaning shows."""
-    found = [mistake for each in mappings if each.format != "xml" for mistake in project.mistakes(each)]
+    found = []
+    for each in mappings:
+        if each.format == "xml":
+            continue
+        found += project.mistakes(each)
+        for field, key, pattern in project.patterns(each):
+            try:
+                store.scalar(Query(pattern, "select regexp_matches('', $pattern)", {"pattern": pattern}))
+            except StoreError as exc:
+                text = f"{field.column}: '{key}' is no regular expression of RE2: {exc.message.partition(': ')[2]}"
+                found.append(Mistake(field.location, text))
     if found:
         raise DefinitionError(found)

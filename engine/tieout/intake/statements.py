@@ -6,50 +6,52 @@ from typing import Any
 
 import polars as pl
 
+from tieout.mapping.project import ROW
 from tieout.model.records import Finding, Query
 from tieout.store.engine import Store
 
 __all__ = ["check", "complete", "running_balances"]
 
+_OF_ACCOUNT = ["source", "account", "currency"]
 
-def running_balances(made: dict[str, pl.DataFrame], uri: str) -> tuple[dict[str, pl.DataFrame], list[Finding]]:
-    """The frames with one statement a file and account, made from the balance that stands behind each booking.
+
+def running_balances(made: dict[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], list[Finding]]:
+    """The tables with one statement a file, account and currency, made from the balance that stands behind each booking.
 
     made: ``payment``, and ``statement`` with a row a booking (closing_balance and closing_date of that row).
-    The file runs forwards or backwards in time; where the balances run in neither direction, a finding names the first
+    A file runs forwards or backwards in time; where its balances run in neither direction, a finding names the first
     line at which they do not.
     """
     payment, rows = made["payment"], made["statement"]
-    wanted = ["line", *(name for name in ("closing_balance", "closing_date") if name in rows.columns)]
-    joined = payment.select("line", "account", "currency", "amount", "booking_date").join(
-        rows.select(wanted), on="line", maintain_order="left"
+    behind = rows.select(ROW, *(name for name in ("closing_balance", "closing_date") if name in rows.columns))
+    booked = payment.select(ROW, *_OF_ACCOUNT, "line", "amount", "booking_date").join(
+        behind, on=ROW, maintain_order="left"
     )
-    statements, findings = [], []
-    ids: dict[tuple[Any, Any], str] = {}
-    for (account, currency), part in joined.group_by(["account", "currency"], maintain_order=True):
-        identity = " ".join(str(each) for each in (account, uri) if each)
-        if len(ids):
-            identity += f" {currency}"
-        ids[account, currency] = identity
-        statement, wrong = _statement(part, uri)
+    statements: list[dict[str, Any]] = []
+    findings: list[Finding] = []
+    for key, part in booked.group_by(_OF_ACCOUNT, maintain_order=True):
+        uri, account, currency = (None if each is None else str(each) for each in key)
+        statement, wrong = _statement(part, str(uri))
         findings += wrong
-        statements.append(
-            statement | {"statement_id": identity, "message_kind": "table", "account": account, "currency": currency,
-                         "source": uri, "line": part["line"].min()}
-        )  # fmt: skip
-    schema = {name: rows.schema[name] for name in ("closing_balance", "closing_date") if name in rows.columns}
-    money, day = schema.get("closing_balance", pl.Decimal(18, 4)), schema.get("closing_date", pl.Date)
-    shape: dict[str, Any] = {"statement_id": pl.String, "message_kind": pl.String, "account": pl.String, "currency": pl.String,
-             "opening_balance": money, "opening_date": day, "closing_balance": money, "closing_date": day,
-             "source": pl.String, "line": pl.Int64}  # fmt: skip
-    keys = pl.DataFrame(
-        {"account": [key[0] for key in ids], "currency": [key[1] for key in ids], "statement_id": list(ids.values())},
-        schema={"account": pl.String, "currency": pl.String, "statement_id": pl.String},
-    )
+        identity = " ".join(each for each in (account, currency, uri) if each)
+        names = {"statement_id": identity, "source": uri, "account": account, "currency": currency}
+        statements.append(statement | names | {"message_kind": "table", "line": part["line"].min()})
+    money, day = pl.Decimal(18, 4), pl.Date()
+    shape = {
+        **dict.fromkeys(("statement_id", "message_kind", *_OF_ACCOUNT), pl.String()),
+        **{
+            "opening_balance": money,
+            "opening_date": day,
+            "closing_balance": money,
+            "closing_date": day,
+            "line": pl.Int64(),
+        },
+    }
+    found = pl.DataFrame(statements, schema=shape)
     payment = payment.drop("statement_id", strict=False).join(
-        keys, on=["account", "currency"], how="left", nulls_equal=True, maintain_order="left"
+        found.select(*_OF_ACCOUNT, "statement_id"), on=_OF_ACCOUNT, how="left", nulls_equal=True, maintain_order="left"
     )
-    return made | {"payment": payment, "statement": pl.DataFrame(statements, schema=shape)}, findings
+    return made | {"payment": payment, "statement": found}, findings
 
 
 def _statement(part: pl.DataFrame, uri: str) -> tuple[dict[str, Any], list[Finding]]:

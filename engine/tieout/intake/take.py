@@ -29,7 +29,7 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
     documents and lines. Returns one sentence for each source or document that could not be opened.
     Raises DefinitionError where a mapping cannot work, before anything is read.
     """
-    check_definitions(mappings)
+    check_definitions(mappings, store)
     reader = Reader(mappings, store)
     unread: list[str] = []
     findings: list[Finding] = []
@@ -54,7 +54,7 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
                 reader.take(document, each.name, each.mapping, each.options)
                 progress.advance()
                 waiting += 1
-                if reader.pending_rows >= _ROWS or waiting % _DOCUMENTS == 0:
+                if reader.waiting >= _ROWS or waiting % _DOCUMENTS == 0:
                     flush()
         except SourceError as exc:
             unread.append(str(exc))

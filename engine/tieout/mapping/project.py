@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from tieout.mapping.notation import BLANKS, Number, date_expression, strptime_of
@@ -19,7 +18,10 @@ from tieout.model.definitions import Field, Mapping, TableMapping
 from tieout.model.errors import Mistake
 from tieout.model.records import Query
 
-__all__ = ["Check", "Projection", "absent", "headings", "mistakes", "project"]
+__all__ = ["FILE_NAME", "ROW", "SOURCE", "Check", "Projection", "absent", "headings", "mistakes", "patterns", "project"]
+
+# Columns that the view has beside those of the files: the document, its file name, and the position of the row.
+SOURCE, FILE_NAME, ROW = "tieout:source", "tieout:file", "tieout:row"
 
 NUMBERS = {"money", "amount", "unit_price", "quantity", "percentage", "rate", "score", "integer"}
 TRUE = ("true", "1", "yes", "y", "x", "ja", "j", "是", "s", "oui")
@@ -52,7 +54,6 @@ class _Scope:
 
     kinds: Dict[str, str]
     settings: Dict[str, Any]
-    source: str
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def bind(self, value: Any) -> str:
@@ -88,17 +89,17 @@ def project(
     view: str,
     kinds: Dict[str, str],
     *,
-    source: str,
     values: Dict[str, str] | None = None,
 ) -> Projection:
-    """The select of the table's canonical columns over the view, one row a row of the view, in the order of its lines.
+    """The select of the table's canonical columns over the view, one row a row of the view, in the order of its rows.
 
-    kinds: the view's columns, each text, number, date or boolean.
+    view: rows of one or more documents, with ``line`` and the columns SOURCE, FILE_NAME and ROW.
+    kinds: the files' columns, each text, number, date or other.
     values: what the workspace says of columns the file does not hold, by canonical column.
-    Beside the canonical columns stand the flags of ``Projection.checks``.
+    Beside the canonical columns stand ROW and the flags of ``Projection.checks``.
     """
     canonical = CANON[table.table]
-    scope = _Scope(kinds, mapping.settings, source)
+    scope = _Scope(kinds, mapping.settings)
     by_column: dict[str, Field] = {each.column: each for each in table.fields}
     rows: list[str] = []
     checks: list[Check] = []
@@ -121,12 +122,12 @@ def project(
             flag = f"?{column.name}"
             rows.append(f"case {' '.join(states)} else 0 end as {_q(flag)}")
             checks.append(Check(flag, column.name, _named(found), expected, required))
-    order = "line, piece" if table.options.get("split") else "line"
+    order = f"{_q(ROW)}, piece" if table.options.get("split") else _q(ROW)
     filled = {column.name for column in canonical.columns if column.name in by_column or column.name in (values or {})}
     filled |= {canonical.key[0]} if canonical.name in _MADE_IDS else set()
-    outer = _outer(canonical, filled, scope, [check.flag for check in checks], order)
+    outer = _outer(canonical, filled, [check.flag for check in checks], order)
     sql = (
-        f"with rows as (\nselect {', '.join([*rows, order])}\nfrom {_from(scope, table, view)}\n)\n"
+        f"with rows as (\nselect {', '.join([*rows, f'{_q(SOURCE)} as source', 'line', order])}\nfrom {_from(scope, table, view)}\n)\n"
         f"select {', '.join(outer)}\nfrom rows order by {order}"
     )
     return Projection(Query(f"{mapping.id} into {table.table}", sql, scope.parameters), table.table, tuple(checks))
@@ -155,12 +156,11 @@ def _made_id(table: Table, column: Column, scope: _Scope) -> str | None:
     if table.name not in _MADE_IDS or column.name != table.key[0]:
         return None
     texts = ", ".join(f"cast({_q(name)} as varchar)" for name in scope.kinds if name != "line")
-    return f"{scope.bind(scope.source)} || '#' || line || '-' || left(md5(concat_ws('|', {texts})), 8)"
+    return f"{_q(SOURCE)} || '#' || line || '-' || left(md5(concat_ws('|', {texts})), 8)"
 
 
-def _outer(canonical: Table, filled: set[str], scope: _Scope, flags: Sequence[str], order: str) -> list[str]:
+def _outer(canonical: Table, filled: set[str], flags: Sequence[str], order: str) -> list[str]:
     """The columns of the result: those read, those that follow from them, and where the row stands."""
-    source = scope.bind(scope.source)
     columns = {name: _q(name) for name in filled}
     for name, derived, needs in _DERIVED.get(canonical.name, ()):
         if needs <= filled:
@@ -171,9 +171,9 @@ def _outer(canonical: Table, filled: set[str], scope: _Scope, flags: Sequence[st
     if "row_no" in canonical.key and "row_no" not in filled:
         others = ", ".join(_q(name) for name in canonical.key if name != "row_no")
         columns["row_no"] = f"row_number() over (partition by {others} order by {order})"
-    columns |= {"source": source, "line": "line"}
+    columns |= {"source": "source", "line": "line"}
     ordered = [f"{columns[each.name]} as {_q(each.name)}" for each in canonical.columns if each.name in columns]
-    return [*ordered, *(_q(flag) for flag in flags)]
+    return [*ordered, _q(ROW), *(_q(flag) for flag in flags)]
 
 
 # What a table needs and its file leaves to be understood; each with the columns it follows from.
@@ -204,8 +204,7 @@ def _text(scope: _Scope, each: Field) -> str:
     if "constant" in options:
         return scope.bind(str(options["constant"]))
     if options.get("from") == "file_name":
-        text = scope.bind(_from_name(scope.source, str(options.get("pattern", "(.*)"))))
-        text = f"cast({text} as varchar)"
+        text = _q(FILE_NAME)
     elif "concat" in options:
         parts = ", ".join(_base(scope, str(name)) for name in options["concat"] if str(name) in scope.kinds)
         text = f"nullif(concat_ws({scope.bind(str(options.get('separator', ' ')))}, {parts}), '')" if parts else "null"
@@ -215,7 +214,7 @@ def _text(scope: _Scope, each: Field) -> str:
     else:
         name = next((name for name in _paths(each) if name in scope.kinds), None)
         text = _base(scope, name) if name else "null"
-    if "pattern" in options and options.get("from") != "file_name":
+    if "pattern" in options:
         group = 1 if re.compile(str(options["pattern"])).groups else 0
         text = f"nullif(regexp_extract({text}, {scope.bind(str(options['pattern']))}, {group}), '')"
     if "remove" in options:
@@ -250,14 +249,6 @@ def _unmapped(scope: _Scope, options: Dict[str, Any], text: str) -> str:
     if others == "refuse":
         return f"case when {text} is not null then {_UNKNOWN} end"
     return "null" if others == "empty" else f"case when {text} is not null then {scope.bind(str(others))} end"
-
-
-def _from_name(source: str, pattern: str) -> str | None:
-    name = PurePosixPath(source.replace("!", "/")).name
-    match = re.search(pattern, name)
-    if not match:
-        return None
-    return (match.group(1) if match.re.groups else match.group(0)) or None
 
 
 def _column(scope: _Scope, name: str) -> str:
@@ -373,6 +364,17 @@ def _q(name: str) -> str:
 
 
 # --- mistakes of the author ---
+
+
+def patterns(mapping: Mapping) -> list[tuple[Field, str, str]]:
+    """Every regular expression of the mapping, with its field and the key under which it stands."""
+    return [
+        (each, key, str(each.options[key]))
+        for table in mapping.tables
+        for each in table.fields
+        for key in ("pattern", "remove")
+        if key in each.options
+    ]
 
 
 def mistakes(mapping: Mapping) -> list[Mistake]:
