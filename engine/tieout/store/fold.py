@@ -150,6 +150,12 @@ def _updated(case: Case, event: Event) -> Case:
     )
 
 
+def _returned(case: Case, event: Event) -> Case:
+    """Open again, with the facts and the day of the run that found the cause again."""
+    as_of = dt.date.fromisoformat(event.payload["as_of"])
+    return dataclasses.replace(_updated(case, event), state="open", closed_by=None, opened_as_of=as_of)
+
+
 def _assigned(case: Case, event: Event) -> Case:
     queue = event.payload.get("queue")
     return dataclasses.replace(
@@ -181,7 +187,7 @@ CASE_KINDS: Mapping[str, Any] = {
     "case_updated": _updated,
     "case_cause_gone": lambda case, _: dataclasses.replace(case, cause_is_gone=True),
     "case_closed": lambda case, _: dataclasses.replace(case, state="resolved", closed_by="run"),
-    "case_returned": _moved("open"),
+    "case_returned": _returned,
     "case_assigned": _assigned,
     "case_commented": lambda case, _: dataclasses.replace(case, comments=case.comments + 1),
     "case_waiting": _moved("waiting"),

@@ -316,15 +316,24 @@ class Session:
         return sorted(found, key=lambda case: case.case_id)
 
     def case_frame(
-        self, *, limit: int | None = None, offset: int = 0, **where: str | Sequence[str] | None
+        self,
+        *,
+        columns: Sequence[str] = (),
+        limit: int | None = None,
+        offset: int = 0,
+        **where: str | Sequence[str] | None,
     ) -> pl.DataFrame:
-        """The cases as a frame, the most urgent first; ``where`` names a column and the value or values it may have."""
-        query = sa.select(CASE).where(CASE.c.workspace == self.workspace)
+        """The cases as a frame, the most urgent first: all columns or those named.
+
+        ``where`` names a column and the value, or the values, it may have; a value of None leaves it open.
+        """
+        shown = [CASE.c[name] for name in columns] or list(CASE.c)
+        query = sa.select(*shown).where(CASE.c.workspace == self.workspace)
         for name, wanted in where.items():
             if wanted is not None:
                 query = query.where(CASE.c[name].in_([wanted] if isinstance(wanted, str) else list(wanted)))
         query = query.order_by(CASE.c.due.is_(None), CASE.c.due, CASE.c.amount.desc(), CASE.c.case_id)
-        return frame(self.connection, CASE, query.limit(limit).offset(offset))
+        return frame(self.connection, query.limit(limit).offset(offset))
 
     def rows(self, view: str, **where: Any) -> list[dict[str, Any]]:
         """The rows of a view (run, number or document) of this workspace, in the order of its key.

@@ -185,7 +185,8 @@ def view_statements(event: Event) -> list[Any]:
 _POLARS: dict[Any, Any] = {INTEGER: pl.Int64, sa.Date: pl.Date, sa.Boolean: pl.Boolean, Money: pl.Decimal(18, 4)}
 
 
-def frame(connection: Connection, view: sa.Table, query: sa.Select[Any]) -> pl.DataFrame:
+def frame(connection: Connection, query: sa.Select[Any]) -> pl.DataFrame:
+    """The rows of a query over one table, amounts as decimals and dates as dates; empty frames keep their types."""
     rows = connection.execute(query).all()
-    schema = {column.name: _POLARS.get(type(column.type), pl.String) for column in view.columns}
+    schema = {column.name: _POLARS.get(type(column.type), pl.String) for column in query.selected_columns}
     return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
