@@ -17,6 +17,9 @@ from tieout.model.errors import Mistake
 __all__ = ["parse_tests"]
 
 
+AS_OF = Column("as_of", "date", "-", "The date of the run.")
+
+
 def parse_tests(node: Node | None, table: str) -> tuple[tuple[RuleTest, ...], list[Mistake]]:
     """The cases of a rule on the table, and their mistakes.
 
@@ -37,7 +40,9 @@ def parse_tests(node: Node | None, table: str) -> tuple[tuple[RuleTest, ...], li
                 mistakes.append(entry["given"].mistake(_unknown(name, table), key=name))
         if own or table not in rows:
             rows.setdefault(table, []).insert(0, own)
-        tests.append(RuleTest(rows, entry.plain("expect"), entry.location))
+        as_of = entry.get("as_of")
+        day = _value(as_of, AS_OF, mistakes) if as_of else None
+        tests.append(RuleTest(rows, entry.plain("expect"), entry.location, day))
     return tuple(tests), mistakes
 
 

@@ -363,12 +363,11 @@ class _Reading:
     def date_field(self, table: str, params: Mapping[str, Parameter]) -> str | None:
         node = self.node.get("date_field")
         dated = any(start for parameter in params.values() for start, _ in parameter.values)
-        needed = dated or "valid_from" in self.node or "valid_to" in self.node
         if node is None:
             default = next((DATE_FIELDS[name] for name in chain(table) if name in DATE_FIELDS), None)
             if dated and default is None:
                 self.mistakes.append(self.node.mistake("dated params need a 'date_field'", key="params"))
-            return default if needed else None
+            return default
         made, wrong = parse(node, Scope(table, wants="date"))
         self.mistakes += wrong
         if made is None:

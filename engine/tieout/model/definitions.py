@@ -114,12 +114,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """One inline case: the given row (and child rows) and the outcome it must have."""
+    """One inline case: the given rows and the outcome the judged ones must have."""
 
     given: Dict[str, Any]
+    """Table to a list of rows, each column to value; the rule's own table is always there."""
     expect: str
     """pass, fail or skip."""
     location: Location
+    as_of: dt.date | None = None
+    """The date of the run the case supposes; None where it does not matter."""
 
 
 @dataclass(frozen=True, slots=True)

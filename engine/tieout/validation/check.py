@@ -1,0 +1,198 @@
+"""Validation: runs the rules over the canonical tables and appends what they find to ``finding``.
+
+A gate counts for each rule how many rows break it; only for rules that fired are findings written. Working tables are
+made before and dropped after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from tieout.model.canon import CANON
+from tieout.model.definitions import Rule, RuleSet
+from tieout.model.records import Query
+from tieout.store.engine import Store, quote
+from tieout.validation.compile import Compiled, Plan, Program, Value, compile_rules, object_id, row_no
+from tieout.validation.identifiers import verdicts
+from tieout.validation.rows import Lookup, lineage, quoted, text_literal
+
+__all__ = ["check", "prepared"]
+
+RULES_A_STATEMENT = 250
+_FINDING = [column.name for column in CANON["finding"].columns if column.name != "finding_no"]
+
+
+def check(
+    store: Store,
+    rule_sets: Iterable[RuleSet],
+    *,
+    as_of: dt.date,
+    documents: Iterable[str] | None = None,
+    everywhere: bool = False,
+) -> None:
+    """Appends one row to ``finding`` for each rule that a row breaks, numbered on from what stands there.
+
+    documents: judge these invoices (by invoice_id) only, and no other tables; all rows without it.
+    everywhere: each pack judges every invoice; without it a pack that ``applies`` to some specifications or syntaxes
+        judges only invoices of those.
+    The order is that of rule, table, object, row and place, so the same data gives the same numbers.
+    Raises StoreError where a statement fails as a whole.
+    """
+    ids = None if documents is None else sorted(set(documents))
+    tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.count(name)]
+    plan = compile_rules(rule_sets, as_of=as_of, tables=tables, everywhere=everywhere)
+    with prepared(store, plan):
+        _create_findings(store, ids)
+        for program in plan.programs:
+            where = program.applies
+            if ids is not None:
+                where += f' and {quoted(program.table, "invoice_id")} in (select invoice_id from "~documents")'
+            _judge(store, program, where)
+        _number(store)
+
+
+@contextlib.contextmanager
+def prepared(store: Store, plan: Plan) -> Iterator[None]:
+    """Makes the working tables of the plan; drops them when the block ends."""
+    try:
+        for step in plan.steps:
+            if isinstance(step, Lookup):
+                _look_up(store, step)
+            else:
+                store.execute(step)
+        yield
+    finally:
+        for name in (*plan.working, "~documents", "~hits", "~finding"):
+            store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
+
+
+def _look_up(store: Store, step: Lookup) -> None:
+    """Adds the verdicts on values that have none yet."""
+    name = quote(step.table)
+    store.execute(Query(step.table, f"create temp table if not exists {name} (value varchar, valid boolean)"))
+    fresh = f"select value from ({step.values.sql}) where value not in (select value from {name}) order by value"
+    values = store.fetch(Query(step.values.name, fresh, step.values.parameters))["value"]
+    if values.is_empty():
+        return
+    frame = pl.DataFrame({"value": values, "valid": verdicts(step.check, values.to_list())})
+    with store.registered(frame) as view:
+        store.execute(Query(step.table, f"insert into {name} select value, valid from {quote(view)}"))
+
+
+def _create_findings(store: Store, documents: list[str] | None) -> None:
+    columns = ", ".join(f"{quote(name)} {CANON['finding'].by_name[name].sql_type}" for name in _FINDING)
+    store.execute(Query("~finding", f'create or replace temp table "~finding" ({columns})'))
+    if documents is not None:
+        frame = pl.DataFrame({"invoice_id": documents}, schema={"invoice_id": pl.String})
+        with store.registered(frame) as view:
+            store.execute(
+                Query("~documents", f'create or replace temp table "~documents" as select * from {quote(view)}')
+            )
+
+
+def _judge(store: Store, program: Program, where: str) -> None:
+    for start in range(0, len(program.rules), RULES_A_STATEMENT):
+        part = Program(
+            program.rule_set,
+            program.table,
+            program.source,
+            program.applies,
+            program.rules[start : start + RULES_A_STATEMENT],
+        )
+        counts = store.fetch(part.gate(where)).row(0)
+        fired = [rule for rule, count in zip(part.rules, counts, strict=True) if count]
+        if fired:
+            hits, findings = findings_of(program, fired, where)
+            store.execute(hits)
+            store.execute(findings)
+
+
+def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Query, Query]:
+    """The rows that break one of the rules with every value to be shown, then a finding for each of them and rule."""
+    table = program.table
+    columns: dict[str, str] = {}
+    for rule in fired:
+        for value in (*rule.evidence, *rule.shown.values()):
+            columns.setdefault(_shown(value), f"v{len(columns)}")
+    place = ["source", "line"] if {"source", "line"} <= set(CANON[table].by_name) else []
+    selected = [
+        f"{object_id(table)} as object_id",
+        f"{row_no(table)} as row_no",
+        *(f"{quoted(table, name)} as {name}" for name in place),
+        *(f"{sql} as {name}" for sql, name in columns.items()),
+        *(f"{rule.fails} as f{n}" for n, rule in enumerate(fired)),
+    ]
+    listed = ",\n  ".join(selected)
+    any_fails = " or ".join(f"f{n}" for n in range(len(fired)))
+    hits = Query(
+        f"rows that break {program.rule_set.pack} on {table}",
+        f'create or replace temp table "~hits" as\nselect * from (\nselect\n  {listed}\n'
+        f"from {program.source}\nwhere {where}\n)\nwhere {any_fails}",
+    )
+    selects = [_finding(program, rule, n, columns, bool(place)) for n, rule in enumerate(fired)]
+    findings = Query(
+        f"findings of {program.rule_set.pack} on {table}",
+        'insert into "~finding"\n' + "\nunion all\n".join(selects),
+    )
+    return hits, findings
+
+
+def _finding(program: Program, compiled: Compiled, number: int, columns: dict[str, str], placed: bool) -> str:
+    rule = compiled.rule
+    names = {name: columns[_shown(value)] for name, value in compiled.shown.items()}
+    pairs = ", ".join(f"{text_literal(value.name)}, {columns[_shown(value)]}" for value in compiled.evidence)
+    fixed = [rule.id, rule.pack, rule.severity, program.table]
+    return (
+        f"select {', '.join(map(text_literal, fixed))}, object_id, row_no, {text_literal(', '.join(rule.terms))},\n"
+        f"  {_message(rule.message.en, names, '(empty)')},\n"
+        f"  {_message(_chinese(rule), names, '（空）')},\n"
+        f"  cast(json_object({pairs}) as varchar),\n"
+        f"  {'source, line' if placed else 'null, null'}\n"
+        f'from "~hits" where f{number}'
+    )
+
+
+def _chinese(rule: Rule) -> str:
+    return rule.message.zh or rule.title.zh
+
+
+def _message(template: str, names: dict[str, str], empty: str) -> str:
+    """SQL that fills the template's braces; a null is shown as the word for it."""
+    parts = []
+    for index, piece in enumerate(re.split(r"\{([^{}]*)\}", " ".join(template.split()))):
+        if index % 2 and piece.strip() in names:
+            parts.append(f"coalesce({names[piece.strip()]}, {text_literal(empty)})")
+        elif piece:
+            parts.append(text_literal(piece))
+    return " || ".join(parts) or "''"
+
+
+def _shown(value: Value) -> str:
+    """SQL for the value as a person reads it: amounts with two decimals at least, rates without idle zeros."""
+    text = f"cast({value.sql} as varchar)"
+    match value.type:
+        case "money" | "amount":
+            return f"regexp_replace({text}, '(\\.\\d\\d\\d*?)0+$', '\\1')"
+        case "quantity" | "unit_price" | "percentage" | "rate" | "score":
+            return f"regexp_replace({text}, '\\.?0+$', '')"
+        case "text" | "code" | "identifier":
+            return value.sql
+    return text
+
+
+def _number(store: Store) -> None:
+    listed = ", ".join(map(quote, _FINDING))
+    order = 'rule, "table", object_id, row_no, line, source, message, evidence'
+    store.execute(
+        Query(
+            "number findings",
+            f"insert into finding (finding_no, {listed})\n"
+            f"select coalesce((select max(finding_no) from finding), 0) + row_number() over (order by {order}), {listed}\n"
+            'from "~finding" order by 1',
+        )
+    )

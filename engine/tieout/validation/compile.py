@@ -1,0 +1,427 @@
+"""Rules to SQL: few wide statements instead of one a rule. Composes text, runs nothing; ``check`` and ``cases`` run it.
+
+A program judges one table by one pack: a row source (the table, the rows above it, one row of sums for each child table)
+and for each rule a condition that says when a row fails. Child tables are grouped once, however many rules ask.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from tieout.model.canon import CANON
+from tieout.model.definitions import Expression, Parameter, Rule, RuleSet
+from tieout.model.records import Query
+from tieout.validation.rows import Groups, Lookup, Rows, lineage, quoted, text_literal
+
+__all__ = ["Compiled", "Plan", "Program", "Value", "compile_rules", "object_id", "row_no"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Something a rule read, to be shown: its name, its SQL, and the canonical type that says how to show it."""
+
+    name: str
+    sql: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One rule as SQL over its program's rows."""
+
+    rule: Rule
+    active: str
+    """Boolean, never null: the rule judges this row."""
+    holds: str
+    """Boolean or null: what it checks. Not evaluated safely: an error inside is a null."""
+    evidence: tuple[Value, ...]
+    shown: Mapping[str, Value]
+    """What stands in the braces of the message."""
+
+    @property
+    def fails(self) -> str:
+        """Boolean, never null: the row breaks the rule."""
+        on_null = "true" if self.rule.on_null == "fail" else "false"
+        return f"{self.active} and coalesce(not {self.holds}, {on_null})"
+
+    @property
+    def state(self) -> str:
+        """0 where the row passes, 1 where it fails, 2 where it is skipped."""
+        on_null = {"pass": 0, "fail": 1, "skip": 2}[self.rule.on_null]
+        return f"case when not ({self.active}) then 2 when {self.holds} then 0 when not {self.holds} then 1 else {on_null} end"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All rules of one pack on one table."""
+
+    rule_set: RuleSet
+    table: str
+    source: str
+    """The from clause."""
+    applies: str
+    """Which rows the pack is for; 'true' for all."""
+    rules: tuple[Compiled, ...]
+
+    def gate(self, where: str) -> Query:
+        """One row: for each rule, under its number, how many rows break it."""
+        counts = ",\n  ".join(f"count_if({each.fails}) as r{n}" for n, each in enumerate(self.rules))
+        return Query(
+            f"{self.rule_set.pack} on {self.table}",
+            f"select\n  {counts}\nfrom {self.source}\nwhere {where}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to run, in order: working tables and look-ups first, then programs."""
+
+    steps: tuple[Query | Lookup, ...]
+    programs: tuple[Program, ...]
+    working: tuple[str, ...]
+    """The names of working tables, to be dropped."""
+
+
+def object_id(table: str) -> str:
+    """SQL for the text that names the object of a row: its key without the row number."""
+    key = CANON[table].key
+    integer = {name for name in key if CANON[table].by_name[name].type == "integer"}
+    parts = [f"cast({quoted(table, name)} as varchar)" for name in key if name not in integer] or [
+        f"cast({quoted(table, name)} as varchar)" for name in key
+    ]
+    return parts[0] if len(parts) == 1 else f"concat_ws('/', {', '.join(parts)})"
+
+
+def row_no(table: str) -> str:
+    """SQL for the row within the object; null where the object has one row."""
+    last = CANON[table].key[-1]
+    is_row = CANON[table].by_name[last].type == "integer" and len(CANON[table].key) > 1
+    return quoted(table, last) if is_row else "cast(null as bigint)"
+
+
+def compile_rules(
+    rule_sets: Iterable[RuleSet],
+    *,
+    as_of: dt.date | None,
+    tables: Iterable[str] | None = None,
+    everywhere: bool = False,
+    statuses: Sequence[str] = ("active",),
+) -> Plan:
+    """The plan for the rules with one of the statuses.
+
+    as_of: the date of the run; None leaves ``$as_of`` in the text, for readers.
+    tables: only rules on these tables.
+    everywhere: packs judge every document, also those they do not apply to by themselves.
+    """
+    chosen = list(rule_sets)
+    wanted = None if tables is None else set(tables)
+    groups = Groups()
+    programs: list[Program] = []
+    building: list[tuple[RuleSet, str, Rows, str, list[Compiled]]] = []
+    lists = {name: codes for each in chosen for name, codes in each.code_lists.items()}
+    for rule_set in chosen:
+        by_table: dict[str, list[Rule]] = {}
+        for rule in rule_set.rules:
+            if rule.status in statuses and (wanted is None or rule.table in wanted):
+                by_table.setdefault(rule.table, []).append(rule)
+        for table, rules in by_table.items():
+            rows = Rows(table, groups)
+            applies = "true" if everywhere else _applies(rule_set, table, rows)
+            writer = [_Writer(rule, rows, as_of, lists).compiled() for rule in rules]
+            building.append((rule_set, table, rows, applies, writer))
+    for rule_set, table, rows, applies, compiled in building:
+        programs.append(Program(rule_set, table, rows.source(), applies, tuple(compiled)))
+    steps: list[Query | Lookup] = [*_code_lists(lists), *groups.steps()]
+    for _, _, rows, _, _ in building:
+        steps += rows.steps()
+    names = [step.table if isinstance(step, Lookup) else step.name for step in steps]
+    return Plan(tuple(steps), tuple(programs), tuple(dict.fromkeys(names)))
+
+
+def _applies(rule_set: RuleSet, table: str, rows: Rows) -> str:
+    """The documents a pack is for, by their specification identifier (BT-24) and syntax."""
+    if not rule_set.applies or "invoice" not in lineage(table):
+        return "true"
+    rows.need("invoice")
+    conditions = []
+    if prefixes := rule_set.applies.get("specification"):
+        column = quoted("invoice", "specification_identifier")
+        conditions.append(" or ".join(f"starts_with({column}, {text_literal(prefix)})" for prefix in prefixes))
+    if syntaxes := rule_set.applies.get("syntax"):
+        conditions.append(f"{quoted('invoice', 'syntax')} in ({', '.join(map(text_literal, syntaxes))})")
+    return " and ".join(f"({condition})" for condition in conditions) or "true"
+
+
+def _code_lists(lists: Mapping[str, Any]) -> list[Query]:
+    """One working table of all code lists that rules name."""
+    if not lists:
+        return []
+    rows = ",\n  ".join(
+        f"({text_literal(name)}, {text_literal(code.code)}, {_date(code.valid_from)}, {_date(code.valid_to)})"
+        for name, codes in sorted(lists.items())
+        for code in codes
+    )
+    head = "cast(null as varchar), cast(null as varchar), cast(null as date), cast(null as date)"
+    return [
+        Query(
+            "~code_list",
+            'create or replace temp table "~code_list" as\n'
+            f"select * from (values\n  ({head}),\n  {rows}) as codes (list, code, valid_from, valid_to)\n"
+            "where list is not null",
+        )
+    ]
+
+
+def _date(value: dt.date | None) -> str:
+    return f"date '{value.isoformat()}'" if value else "null"
+
+
+class _Writer:
+    """Writes one rule as SQL over its rows."""
+
+    def __init__(self, rule: Rule, rows: Rows, as_of: dt.date | None, lists: Mapping[str, Any]) -> None:
+        self.rule = rule
+        self.rows = rows
+        self.today = _date(as_of) if as_of else "$as_of"
+        self.lists = lists
+
+    def compiled(self) -> Compiled:
+        rule = self.rule
+        values: dict[str, Value] = {}
+        extra: dict[str, Value] = {}
+        if rule.kind == "condition":
+            assert rule.check is not None
+            holds = self.safe(rule.check, values)
+        else:
+            holds = {"unique": self.unique, "reference": self.reference, "balance": self.balance}[rule.kind](
+                values, extra
+            )
+        active = [f"coalesce({self.safe(rule.when, values)}, false)"] if rule.when else []
+        if rule.valid_from or rule.valid_to:
+            day = self.day(self.rows)
+            active += [f"{day} >= {_date(rule.valid_from)}"] if rule.valid_from else []
+            active += [f"{day} <= {_date(rule.valid_to)}"] if rule.valid_to else []
+        shown = {name: self.value(name, expression) for name, expression in rule.placeholders.items()}
+        return Compiled(rule, " and ".join(active) or "true", holds, tuple(values.values()), {**shown, **extra})
+
+    # expressions
+
+    def safe(self, expression: Expression, values: dict[str, Value], rows: Rows | None = None) -> str:
+        """The condition; null where it cannot be computed for a row (a text that is no number, an overflow)."""
+        text = self.sql(expression.tree, rows or self.rows, values)
+        return f"try({text})" if _may_fail(expression.tree) else f"({text})"
+
+    def value(self, name: str, expression: Expression) -> Value:
+        tree = expression.tree
+        text = self.sql(tree, self.rows, {})
+        return Value(name, f"try({text})" if _may_fail(tree) else text, _type(tree))
+
+    def sql(self, tree: exp.Expr, rows: Rows, values: dict[str, Value]) -> str:
+        """The tree as SQL over the rows; what it reads is noted in ``values``."""
+        root = exp.Paren(this=tree.copy())
+        self.settle(root.this, rows, values)
+        return _render(root.this)
+
+    def settle(self, node: exp.Expr, rows: Rows, values: dict[str, Value]) -> None:
+        """Replaces, from the leaves up, what only this room can resolve."""
+        if "over" in node.meta:
+            label = _label(node)
+            text = self.aggregate(node, rows)
+            values.setdefault(label, Value(label, text, _type(node)))
+            node.replace(exp.Var(this=text))
+            return
+        for child in list(node.iter_expressions()):
+            self.settle(child, rows, values)
+        if isinstance(node, exp.Column):
+            rows.need(node.table)
+            label = node.name if node.table == self.rule.table else f"{node.table}.{node.name}"
+            values.setdefault(label, Value(label, quoted(node.table, node.name), _type(node)))
+        elif isinstance(node, exp.Placeholder):
+            text = self.parameter(node.name, rows)
+            if node.name != "as_of":
+                values.setdefault(f"${node.name}", Value(f"${node.name}", text, "parameter"))
+            node.replace(exp.Var(this=text))
+        elif isinstance(node, exp.Anonymous):
+            node.replace(exp.Var(this=self.looked_up(node, rows)))
+
+    def looked_up(self, node: exp.Anonymous, rows: Rows) -> str:
+        """A verdict of an identifier check or a code list; null for a null."""
+        tree = node.expressions[0]
+        value = f"try({_render(tree)})" if _may_fail(tree) else _render(tree)
+        if node.name != "in_code_list":
+            return f"{rows.lookup(node.name, value)}.valid"
+        name = node.expressions[1].name
+        alias = rows.code(name, value)
+        held = f"{alias}.code is not null"
+        if any(code.valid_from or code.valid_to for code in self.lists[name]):
+            day = self.day(rows)
+            held += f" and coalesce({alias}.valid_from <= {day}, true) and coalesce({alias}.valid_to >= {day}, true)"
+        return f"case when {value} is not null then {held} end"
+
+    def aggregate(self, node: exp.Expr, rows: Rows) -> str:
+        """The column of a group that holds the aggregate. A count of no rows is 0, everything else null."""
+        over, by = node.meta["over"], node.meta["by"]
+        named = {column.table for column in node.find_all(exp.Column)}
+        if node.find(exp.Placeholder) and self.rule.date_field:
+            named.add(self.rule.date_field.partition(".")[0])
+        group = rows.group(over, by, correlated=not named <= set(lineage(over)))
+        inner: dict[str, Value] = {}
+        root = exp.Paren(this=node.copy())
+        for child in list(root.this.iter_expressions()):
+            self.settle(child, group.rows, inner)
+        text = _render(root.this)
+        call = node.this if isinstance(node, exp.Filter) else node
+        parts = [call.this, *([node.expression.this] if isinstance(node, exp.Filter) else [])]
+        if any(_may_fail(part) for part in parts):
+            # One row that cannot be computed makes the whole sum unknown: a sum without it would be a wrong one.
+            settled = root.this.this if isinstance(root.this, exp.Filter) else root.this
+            computed = [settled.this, *([root.this.expression.this] if isinstance(root.this, exp.Filter) else [])]
+            read = [value.sql for value in inner.values() if value.type != "parameter"]
+            known = " and ".join(f"{sql} is not null" for sql in read) or "true"
+            broken = " or ".join(f"try({_render(part)}) is null" for part in computed)
+            for part in computed:
+                part.replace(exp.Var(this=f"try({_render(part)})"))
+            text = f"case when count_if(({broken}) and {known}) = 0 then {_render(root.this)} end"
+        column = group.column(text)
+        return f"coalesce({column}, 0)" if isinstance(call, exp.Count) else column
+
+    def parameter(self, name: str, rows: Rows) -> str:
+        if name == "as_of":
+            return self.today
+        parameter: Parameter = self.rule.params[name]
+        if len(parameter.values) == 1 and parameter.values[0][0] is None:
+            return _literal(parameter.values[0][1])
+        day = self.day(rows)
+        cases = " ".join(
+            f"when {day} >= {_date(start or dt.date.min)} then {_literal(value)}"
+            for start, value in reversed(parameter.values)
+        )
+        return f"case {cases} end"
+
+    def day(self, rows: Rows) -> str:
+        """The date that picks the version: the rule's date field, or the date of the run where that is null."""
+        if self.rule.date_field is None:
+            return self.today
+        table, _, column = self.rule.date_field.partition(".")
+        rows.need(table)
+        return f"coalesce(cast({quoted(table, column)} as date), {self.today})"
+
+    # kinds
+
+    def own(self, names: Iterable[str], values: dict[str, Value]) -> list[str]:
+        columns = []
+        for name in names:
+            sql = quoted(self.rule.table, name)
+            values[name] = Value(name, sql, CANON[self.rule.table].by_name[name].type)
+            columns.append(sql)
+        return columns
+
+    def unique(self, values: dict[str, Value], extra: dict[str, Value]) -> str:
+        """Fails for each row whose columns stood together in a row before it, in the order of the key."""
+        table = self.rule.table
+        columns = self.own(self.rule.options["columns"], values)
+        inner = Rows(table, self.rows.groups)
+        when = self.safe(self.rule.when, {}, inner) if self.rule.when else "true"
+        order = ", ".join([*(quoted(table, name) for name in CANON[table].key), f'"{table}".rowid'])
+        known = " and ".join(f"{column} is not null" for column in columns)
+        window = f"partition by {', '.join(columns)} order by {order}"
+        alias = self.rows.working(
+            f"select {quoted(table, 'rowid')} as rid, row_number() over ({window}) as position,\n"
+            f"  first_value({object_id(table)}) over ({window}) as first_id\n"
+            f"from {inner.source()}\nwhere {known} and {when}\n"
+            f"qualify count(*) over (partition by {', '.join(columns)}) > 1",
+            lambda alias: f"{alias}.rid = {quoted(table, 'rowid')}",
+            before=inner.steps(),
+        )
+        extra["first"] = values["first"] = Value("first", f"{alias}.first_id", "identifier")
+        missing = " or ".join(f"{column} is null" for column in columns)
+        return f"(case when {missing} then null else coalesce({alias}.position, 1) = 1 end)"
+
+    def reference(self, values: dict[str, Value], extra: dict[str, Value]) -> str:  # noqa: ARG002
+        """Fails for each row whose columns are in no row of the other table."""
+        options = self.rule.options
+        columns = self.own(options["columns"], values)
+        other = Rows(options["table"], self.rows.groups)
+        where = self.safe(options["where"], {}, other) if options["where"] else "true"
+        targets = [quoted(options["table"], name) for name in options["references"]]
+        picked = ", ".join(f"{target} as k{n}" for n, target in enumerate(targets))
+        alias = self.rows.working(
+            f"select distinct {picked}\nfrom {other.source()}\nwhere {where}",
+            lambda alias: " and ".join(f"{alias}.k{n} = {column}" for n, column in enumerate(columns)),
+            before=other.steps(),
+        )
+        missing = " or ".join(f"{column} is null" for column in columns)
+        return f"(case when {missing} then null else {alias}.k0 is not null end)"
+
+    def balance(self, values: dict[str, Value], extra: dict[str, Value]) -> str:
+        """Fails for each row for whose key the two sums differ by more than the tolerance; no rows sum to 0."""
+        options = self.rule.options
+        keys = self.own(options["key"], values)
+        sums = []
+        for name in ("left", "right"):
+            side = options[name]
+            other = Rows(side["table"], self.rows.groups)
+            where = self.safe(side["where"], {}, other) if side["where"] else "true"
+            total = f"sum({self.sql(side['sum'].tree, other, {})})"
+            by = [quoted(side["table"], column) for column in side["by"]]
+            picked = ", ".join(f"{column} as k{n}" for n, column in enumerate(by))
+            alias = self.rows.working(
+                f"select {picked}, {total} as total\nfrom {other.source()}\nwhere {where}\ngroup by {', '.join(by)}",
+                lambda alias: " and ".join(f"{alias}.k{n} = {key}" for n, key in enumerate(keys)),
+                before=other.steps(),
+            )
+            sums.append(f"coalesce({alias}.total, 0)")
+            extra[name] = values[name] = Value(name, sums[-1], "amount")
+        difference = f"{sums[0]} - {sums[1]}"
+        extra["difference"] = values["difference"] = Value("difference", f"({difference})", "amount")
+        missing = " or ".join(f"{key} is null" for key in keys)
+        return f"(case when {missing} then null else abs({difference}) <= {_literal(options['tolerance'])} end)"
+
+
+def _render(tree: exp.Expr) -> str:
+    return tree.sql(dialect="duckdb", comments=False, normalize_functions="lower")
+
+
+def _label(node: exp.Expr) -> str:
+    """An aggregate as its author would write it."""
+    text = _render(node).replace('"', "")
+    return text.replace("(*)", f"({node.meta['over']}.*)")
+
+
+def _type(tree: exp.Expr) -> str:
+    """The canonical type by which a value is shown."""
+    if isinstance(tree, exp.Column):
+        return CANON[tree.table].by_name[tree.name].type
+    if "kind" in tree.meta:
+        name = str(tree.meta["kind"].name)
+        return {"number": "amount"}.get(name, name)
+    call = tree.this if isinstance(tree, exp.Filter) else tree
+    if isinstance(call, exp.Count):
+        return "integer"
+    if isinstance(call, exp.LogicalAnd | exp.LogicalOr):
+        return "boolean"
+    return _type(call.this) if isinstance(call.this, exp.Column) else "amount"
+
+
+def _may_fail(tree: exp.Expr) -> bool:
+    """Whether a value of some row can make the expression raise."""
+    return tree.find(exp.Cast, exp.Mul, exp.Add, exp.Sub, exp.IntDiv, exp.Mod, exp.RegexpLike) is not None
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    text = str(value)
+    try:
+        written_out = len(text) == 10 and text[4] == text[7] == "-"
+        return f"date '{dt.date.fromisoformat(text).isoformat()}'" if written_out else text_literal(text)
+    except ValueError:
+        return text_literal(text)

@@ -1,0 +1,119 @@
+"""Rules for readers: the catalogue as a frame, one rule as text with its condition, cases and SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from tieout.model.definitions import Rule, RuleSet
+from tieout.validation.compile import compile_rules
+from tieout.validation.rows import Lookup
+
+__all__ = ["find_rule", "rule_frame", "rule_sql", "rule_text"]
+
+
+def rule_frame(rule_sets: Iterable[RuleSet]) -> pl.DataFrame:
+    """One row a rule: rule, pack, table, severity, status, kind, title, title_zh, terms, reference, cases, place."""
+    rows = [
+        {
+            "rule": rule.id,
+            "pack": rule.pack,
+            "table": rule.table,
+            "severity": rule.severity,
+            "status": rule.status,
+            "kind": rule.kind,
+            "title": rule.title.en,
+            "title_zh": rule.title.zh,
+            "terms": ", ".join(rule.terms),
+            "reference": rule.reference,
+            "cases": len(rule.tests),
+            "place": str(rule.location),
+        }
+        for rule_set in rule_sets
+        for rule in rule_set.rules
+    ]
+    schema: dict[str, Any] = dict.fromkeys(
+        ["rule", "pack", "table", "severity", "status", "kind", "title", "title_zh", "terms", "reference"], pl.String
+    )
+    return pl.DataFrame(rows, schema={**schema, "cases": pl.Int64, "place": pl.String})
+
+
+def find_rule(rule_sets: Iterable[RuleSet], name: str) -> tuple[RuleSet, Rule] | None:
+    """The rule with the id or alias, upper and lower case alike; None where there is none."""
+    wanted = name.casefold()
+    for rule_set in rule_sets:
+        for rule in rule_set.rules:
+            if wanted in (rule.id.casefold(), *(alias.casefold() for alias in rule.aliases)):
+                return rule_set, rule
+    return None
+
+
+def rule_sql(rule_set: RuleSet, rule: Rule) -> str:
+    """The statement that lists the rows that break the rule, with the working tables it stands on."""
+    alone = replace(rule_set, rules=(rule,))
+    plan = compile_rules([alone], as_of=None, statuses=(rule.status,))
+    steps = [
+        f"-- {step.table[1:]}: verdicts on\n{step.values.sql}" if isinstance(step, Lookup) else step.sql
+        for step in plan.steps
+        if isinstance(step, Lookup) or step.name != "~code_list"
+    ]
+    program = plan.programs[0]
+    fails = f"select {program.table}.*\nfrom {program.source}\nwhere {program.applies}\n  and {program.rules[0].fails}"
+    return ";\n\n".join([*steps, fails])
+
+
+def rule_text(rule_set: RuleSet, rule: Rule) -> str:
+    """The rule as a page of text."""
+    lines = [f"{rule.id}  {rule.title.en}", f"{' ' * len(rule.id)}  {rule.title.zh}", ""]
+    facts: list[tuple[str, Any]] = [
+        ("pack", f"{rule.pack} ({rule_set.source})"),
+        ("reference", rule.reference),
+        ("place", str(rule.location)),
+        ("severity", rule.severity),
+        ("status", rule.status),
+        ("judges", f"one row of {rule.table}" + (f", kind {rule.kind}" if rule.kind != "condition" else "")),
+        ("terms", ", ".join(rule.terms)),
+        ("aliases", ", ".join(rule.aliases)),
+        ("valid from", rule.valid_from),
+        ("valid to", rule.valid_to),
+        ("date field", rule.date_field if rule.valid_from or rule.valid_to or _dated(rule) else None),
+        ("when", rule.when.text if rule.when else None),
+        ("check", rule.check.text if rule.check else None),
+        ("if null", rule.on_null),
+        ("message", rule.message.en),
+        ("", rule.message.zh),
+        ("why", rule.rationale),
+    ]
+    for key, value in rule.options.items():
+        facts.append((key, _option(value)))
+    for name, parameter in rule.params.items():
+        for start, value in parameter.values:
+            facts.append((f"${name}", f"{value}" + (f" from {start}" if start else "")))
+    lines += [f"{key:<11} {' '.join(str(value).split())}" for key, value in facts if value not in (None, "")]
+    lines += ["", f"{len(rule.tests)} cases"]
+    for number, test in enumerate(rule.tests, 1):
+        lines.append(f"  {number}. {test.expect}: {_given(test.given)}")
+    return "\n".join([*lines, "", rule_sql(rule_set, rule)])
+
+
+def _dated(rule: Rule) -> bool:
+    return any(start for parameter in rule.params.values() for start, _ in parameter.values)
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_option(each)}" for key, each in value.items() if each is not None)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(getattr(value, "text", "" if value is None else value))
+
+
+def _given(given: Any) -> str:
+    parts = []
+    for table, rows in given.items():
+        for row in rows:
+            parts.append(f"{table}({', '.join(f'{key} = {value}' for key, value in row.items())})")
+    return " ".join(parts)

@@ -1,0 +1,80 @@
+"""Identifier checks: one function from text to true or false for each name the condition language knows.
+
+The only door to python-stdnum here. Nothing is looked up outside: a number can be well-formed and belong to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import stdnum.au.abn
+import stdnum.be.vat
+import stdnum.bic
+import stdnum.cn.uscc
+import stdnum.de.leitweg
+import stdnum.ean
+import stdnum.eu.vat
+import stdnum.fr.siren
+import stdnum.fr.siret
+import stdnum.iban
+import stdnum.isin
+import stdnum.iso11649
+import stdnum.it.codicefiscale
+import stdnum.it.iva
+import stdnum.lei
+import stdnum.luhn
+import stdnum.no.orgnr
+import stdnum.pl.nip
+import stdnum.vatin
+
+__all__ = ["CHECKS", "verdicts"]
+
+
+def _vat_number(text: str) -> bool:
+    """A number with a country prefix; EU members by their own rules (EL for Greece, XI for Northern Ireland)."""
+    return bool(stdnum.eu.vat.is_valid(text) or stdnum.vatin.is_valid(text))
+
+
+def _gln(text: str) -> bool:
+    return len(stdnum.ean.compact(text)) == 13 and bool(stdnum.ean.is_valid(text))
+
+
+CHECKS: Mapping[str, Callable[[str], bool]] = {
+    "valid_iban": stdnum.iban.is_valid,
+    "valid_bic": stdnum.bic.is_valid,
+    "valid_lei": stdnum.lei.is_valid,
+    "valid_rf": stdnum.iso11649.is_valid,
+    "valid_vat_number": _vat_number,
+    "valid_uscc": stdnum.cn.uscc.is_valid,
+    "valid_isin": stdnum.isin.is_valid,
+    "valid_gtin": stdnum.ean.is_valid,
+    "valid_gln": _gln,
+    "valid_luhn": stdnum.luhn.is_valid,
+    "valid_siren": stdnum.fr.siren.is_valid,
+    "valid_siret": stdnum.fr.siret.is_valid,
+    "valid_nip": stdnum.pl.nip.is_valid,
+    "valid_leitweg_id": stdnum.de.leitweg.is_valid,
+    "valid_codice_fiscale": stdnum.it.codicefiscale.is_valid,
+    "valid_partita_iva": stdnum.it.iva.is_valid,
+    "valid_enterprise_number": stdnum.be.vat.is_valid,
+    "valid_organisation_number": stdnum.no.orgnr.is_valid,
+    "valid_abn": stdnum.au.abn.is_valid,
+}
+
+MAX_LENGTH = 200
+"""No identifier is longer; longer text is refused before it costs time."""
+
+
+def verdicts(check: str, values: Iterable[str]) -> list[bool]:
+    """For each value whether it passes the check; what a check cannot digest does not pass."""
+    judge = CHECKS[check]
+    return [_judged(judge, value) for value in values]
+
+
+def _judged(judge: Callable[[str], bool], value: str) -> bool:
+    if not value or len(value) > MAX_LENGTH:
+        return False
+    try:
+        return bool(judge(value))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
