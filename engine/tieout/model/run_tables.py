@@ -135,6 +135,8 @@ line | integer | - | The line in the file.
         """
 billing_document | identifier | - | The ERP's billing document.
 invoice_number | identifier | BT-1 | The number given; null where the invoice was stopped.
+series | text | - | The series the number belongs to; null where the invoice was stopped.
+number | integer | - | The number within its series; null where the invoice was stopped.
 mapping | text | - | The mapping that wrote it.
 status | code | - | issued, invalid (stopped by a fatal finding) or unchanged (issued by an earlier run).
 file | text | - | The file in the run's folder.

@@ -1,0 +1,251 @@
+"""Billing lines -> e-invoices: composed, checked by the rules, written, read back, numbered; then put on record.
+
+A fatal finding stops its own document only. ``issue`` fills ``issued_document`` and the folder of a run that is not sealed
+yet; ``commit`` registers a sealed run's documents in the journal. Both may be killed at any point and run again: a
+billing document keeps the number reserved for it, and a number is on record once, with one content.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tieout.issuing import compose, findings, proof
+from tieout.issuing.compose import Profile
+from tieout.model.definitions import Mapping
+from tieout.model.errors import SourceError, StoreError
+from tieout.model.records import Finding, Query
+from tieout.store.engine import Store, quote
+from tieout.store.journal import Journal
+from tieout.store.register import (
+    Issued,
+    issue_documents,
+    issued_documents,
+    pending_numbers,
+    release_numbers,
+    reserve_numbers,
+)
+
+__all__ = ["Check", "commit", "creditor_reference", "issue"]
+
+Check = Callable[[Dict[str, pl.DataFrame]], pl.DataFrame]
+"""The findings of the packs an issued invoice must pass, over canonical tables that are not in the run."""
+
+SPECIFICATION = "urn:cen.eu:en16931:2017"
+SEPA_CREDIT_TRANSFER = "58"
+
+
+def issue(
+    store: Store,
+    *,
+    mappings: Dict[str, Mapping],
+    check: Check,
+    journal: Journal,
+    entity: Dict[str, str],
+    settings: Dict[str, Any],
+    folder: Path,
+    as_of: dt.date,
+) -> None:
+    """Generates the invoices of the run's billing lines.
+
+    settings: ``issuing`` of the workspace. folder: where the documents are written; made where there is one to write.
+    as_of: a document dated later waits for a later run.
+    Fills ``issued_document`` (every billing document: issued, invalid or unchanged), the canonical invoice tables (what
+    was issued, now or by an earlier run), ``finding`` and ``exception`` (what was stopped, and by which rules).
+    Raises SourceError where the folder cannot be written.
+    """
+    if not store.count("billing_line"):
+        return
+    _Issuing(store, mappings, check, journal, _profile(mappings, entity, settings), settings).issue(folder, as_of)
+
+
+def commit(journal: Journal, store: Store, *, run_id: str) -> int:
+    """Puts the documents of a sealed run on record and confirms their numbers; how many were new. Safe to repeat.
+
+    A journal that was lost is filled again: the numbers are those the sealed run gave.
+    Raises StoreError where a document is on record with another content or number.
+    """
+    rows = store.fetch(
+        Query(
+            "issued documents",
+            "select series, number, invoice_number, billing_document, sha256, file "
+            "from issued_document where status = 'issued' order by series, number",
+        )
+    ).to_dicts()
+    new = 0
+    for series, group in itertools.groupby(rows, key=lambda row: str(row["series"])):
+        documents = [Issued(**{key: value for key, value in row.items() if key != "series"}) for row in group]
+        reserve_numbers(journal, series, [each.billing_document for each in documents], first=documents[0].number)
+        new += issue_documents(journal, series, documents, run_id=run_id)
+    return new
+
+
+def creditor_reference(number: str) -> str | None:
+    """The ISO 11649 reference made of an invoice number; None where it would be longer than 25 signs.
+
+    Source: ISO 11649: the check digits are 98 less the remainder by 97 of the reference followed by RF00, letters as
+    two digits from A = 10.
+    """
+    body = re.sub("[^A-Z0-9]", "", number.upper())
+    if not body or len(body) > 21:
+        return None
+    digits = "".join(str(int(sign, 36)) for sign in f"{body}RF00")
+    return f"RF{98 - int(digits) % 97:02d}{body}"
+
+
+def _profile(mappings: Dict[str, Mapping], entity: Dict[str, str], settings: Dict[str, Any]) -> Profile:
+    invoice = str(settings["profile"])
+    beside = f"{invoice.rpartition('.')[0]}.credit_note"
+    return Profile(
+        entity=entity,
+        invoice=invoice,
+        credit_note=str(settings.get("credit_note_profile") or (beside if beside in mappings else invoice)),
+        syntax=_syntax(mappings[invoice]),
+        specification=str(settings.get("specification", SPECIFICATION)),
+        business_process=settings.get("business_process"),
+        payment_means=str(settings.get("payment_means", SEPA_CREDIT_TRANSFER)),
+    )
+
+
+def _syntax(mapping: Mapping) -> str:
+    """What the mapping says of itself in the column ``syntax``."""
+    constants = (f.options.get("constant") for t in mapping.tables for f in t.fields if f.column == "syntax")
+    return str(next((each for each in constants if each), mapping.id.partition(".")[0]))
+
+
+class _Issuing:
+    """The documents of one run on their way: what stops each, what it is called, what is written."""
+
+    def __init__(
+        self,
+        store: Store,
+        mappings: Dict[str, Mapping],
+        check: Check,
+        journal: Journal,
+        profile: Profile,
+        settings: Dict[str, Any],
+    ) -> None:
+        self.store, self.mappings, self.check, self.journal = store, mappings, check, journal
+        self.profile = profile
+        self.series = str(settings["series"])
+        self.digits = int(settings.get("digits", 5))
+        self.start = int(settings.get("start", 1))
+
+    def issue(self, folder: Path, as_of: dt.date) -> None:
+        compose.prepare(self.store)
+        documents = {row["billing_document"]: row for row in self.store.fetch(compose.documents(as_of)).to_dicts()}
+        recorded = {row["billing_document"]: row for row in issued_documents(self.journal, [*documents])}
+        found = self._judge(documents, [each for each in documents if each not in recorded])
+        stopped = {each.object_id for each in found if each.severity == "fatal"}
+        fresh = [each for each in documents if each not in recorded and each not in stopped]
+
+        numbers = self._number(fresh)
+        names = {each: _Name(self.series, numbers[each], self._number_text(numbers[each])) for each in fresh}
+        names |= {each: _Name(row["series"], row["number"], row["invoice_number"]) for each, row in recorded.items()}
+        tables = compose.rows(self.store, _frame_of(names), self.profile)
+        written, unlike = self._proved(tables, {names[each].file for each in fresh})
+        if unlike:
+            raise StoreError(f"{min(unlike)}: {unlike[min(unlike)]}; no document was issued")
+        hashes = {each: hashlib.sha256(written.get(name.file, b"")).hexdigest() for each, name in names.items()}
+        changed = [each for each in recorded if hashes[each] != recorded[each]["sha256"]]
+        found = [
+            findings.renamed(each, names[each.object_id].file) if each.object_id in names else each for each in found
+        ]
+        found += [findings.changed(documents[each], recorded[each]) for each in changed]
+
+        _write(folder, {names[each].file: written[names[each].file] for each in fresh})
+        aside = [names[each].file for each in changed]
+        for name, frame in tables.items():
+            self.store.append(name, frame.filter(~pl.col("invoice_id").is_in(aside)))
+        rows = [
+            {
+                "billing_document": each,
+                "status": "unchanged" if each in recorded else "invalid" if each in stopped else "issued",
+                "mapping": self.profile.credit_note if row["is_credit"] else self.profile.invoice,
+                "currency": row["currency"],
+                "amount": row["total"],
+                **(names[each].row if each in names else {}),
+                "sha256": recorded[each]["sha256"] if each in recorded else hashes.get(each),
+            }
+            for each, row in documents.items()
+        ]
+        self.store.append("issued_document", findings.frame("issued_document", rows))
+        findings.append(self.store, found)
+        self.store.append("exception", findings.frame("exception", findings.exceptions(documents, stopped, found)))
+        for name in compose.WORKING_TABLES:
+            self.store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
+
+    def _judge(self, documents: Dict[str, Dict[str, Any]], candidates: Sequence[str]) -> list[Finding]:
+        """What is wrong with the documents, under their billing document; a document with a fatal one is stopped."""
+        if not candidates:
+            return []
+        # The number is given last; until then the billing document's own stands in its place.
+        names = {each: _Name("", 0, each) for each in candidates}
+        tables = compose.rows(self.store, _frame_of(names), self.profile)
+        by_file = {name.file: documents[each] for each, name in names.items()}
+        _, unlike = self._proved(tables, set(by_file))
+        lines = self.store.fetch(compose.conflicts()).to_dicts()
+        return [
+            *(finding for each in candidates for finding in findings.of_document(documents[each])),
+            *(findings.amount_differs(line) for line in lines if line["billing_document"] in names),
+            *findings.by_rules(self.check(tables), by_file),
+            *(findings.not_read_back(by_file[file], reason) for file, reason in unlike.items()),
+        ]
+
+    def _proved(self, tables: Dict[str, pl.DataFrame], wanted: set[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+        """Every document as bytes, and which of the wanted ones cannot be written or do not read back the same."""
+        written, refused = proof.render(tables, self.mappings)
+        unlike = proof.differences(tables, {each: written[each] for each in written if each in wanted}, self.mappings)
+        return written, {each: reason for each, reason in (refused | unlike).items() if each in wanted}
+
+    def _number(self, fresh: Sequence[str]) -> dict[str, int]:
+        """A number for each document that passed; what a killed run reserved for others is given back first."""
+        stale = [row["key"] for row in pending_numbers(self.journal, self.series) if row["key"] not in set(fresh)]
+        if stale:
+            release_numbers(self.journal, self.series, stale, reason="its invoice was not issued")
+        return reserve_numbers(self.journal, self.series, fresh, first=self.start) if fresh else {}
+
+    def _number_text(self, number: int) -> str:
+        return f"{self.series}{number:0{self.digits}d}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What a document is called: its number in its series, as text, and so its file and its payment reference."""
+
+    series: str
+    number: int
+    text: str
+
+    @property
+    def file(self) -> str:
+        """The document's id in the run and its place in the run's folder."""
+        return f"issued/{re.sub('[^A-Za-z0-9._-]', '_', self.text)}.xml"
+
+    @property
+    def row(self) -> dict[str, Any]:
+        return {"invoice_number": self.text, "series": self.series, "number": self.number, "file": self.file}
+
+
+def _frame_of(names: Dict[str, _Name]) -> pl.DataFrame:
+    columns = ("billing_document", "invoice_id", "invoice_number", "remittance_information")
+    rows = [(each, name.file, name.text, creditor_reference(name.text) or name.text) for each, name in names.items()]
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def _write(folder: Path, files: Dict[str, bytes]) -> None:
+    try:
+        for name, content in files.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / Path(name).name).write_bytes(content)
+    except OSError as exc:
+        raise SourceError(f"{folder}: the invoices could not be written: {exc.strerror or exc}") from exc
