@@ -81,7 +81,9 @@ def _fast_decimal(kind: Kind) -> re.Pattern[str]:
 _DAY = "(?:0[1-9]|1[0-2]){}(?:0[1-9]|1[0-9]|2[0-8])"
 _FAST: dict[str, Callable[[Kind], re.Pattern[str]]] = {
     "decimal": _fast_decimal,
-    "date": lambda kind: re.compile("[12][0-9]{3}" + (_DAY.format("") if kind.format == "102" else "-" + _DAY.format("-"))),
+    "date": lambda kind: re.compile(
+        "[12][0-9]{3}" + (_DAY.format("") if kind.format == "102" else "-" + _DAY.format("-"))
+    ),
     "timestamp": lambda _: re.compile("[12][0-9]{3}-" + _DAY.format("-") + " (?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}"),
     "boolean": lambda _: re.compile("true|false|1|0"),
     "integer": lambda _: re.compile("-?[0-9]{1,18}"),
@@ -89,7 +91,9 @@ _FAST: dict[str, Callable[[Kind], re.Pattern[str]]] = {
 
 
 def _decimal(kind: Kind, text: str) -> Settled:
-    expected = f"a number of at most {kind.precision - kind.scale - kind.power} digits and {kind.scale + kind.power} decimals"
+    expected = (
+        f"a number of at most {kind.precision - kind.scale - kind.power} digits and {kind.scale + kind.power} decimals"
+    )
     if not _NUMBER.fullmatch(text):
         return Settled(None, "is not a number", expected)
     number = Decimal(text)
@@ -174,7 +178,9 @@ _SLOW: dict[str, Callable[[Kind, str], Settled]] = {
 def to_series(column: Column, values: list[str | None], *, format: str = "iso") -> pl.Series:
     """The values, all of which fit the column's kind, as a series: Date, Boolean and Int64; numbers stay exact text."""
     if column.type == "boolean":
-        return pl.Series(column.name, [None if value is None else BOOLEANS[value] for value in values], dtype=pl.Boolean)
+        return pl.Series(
+            column.name, [None if value is None else BOOLEANS[value] for value in values], dtype=pl.Boolean
+        )
     series = pl.Series(column.name, values, dtype=pl.String)
     if column.type == "date":
         return series.str.to_date("%Y%m%d" if format == "102" else "%Y-%m-%d")

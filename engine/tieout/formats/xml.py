@@ -1,0 +1,112 @@
+"""Bytes to an element tree: the only door to lxml. Hostile or broken input is refused in one line; no invoice is known here.
+
+``mapping`` walks the tree; ``intake`` calls ``parse`` and turns a FormatError into a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from lxml import etree
+
+from tieout.model.errors import FormatError, Location
+
+__all__ = ["LIMIT_BYTES", "Element", "line_of", "local_name", "namespace", "parse", "walk"]
+
+Element: TypeAlias = etree._Element
+
+LIMIT_BYTES = 256 * 1024 * 1024
+"""The largest document that is parsed unless the caller says otherwise; a tree takes about five times its bytes."""
+
+# What libxml2 says where one of its limits stops a hostile document, and what a person should read instead.
+_LIMITS = (
+    (re.compile(r"AttValue|attribute.*(long|huge)|xmlSAX2AttributeNs", re.I), "an attribute is longer than 10 MB"),
+    (re.compile(r"depth|recursi", re.I), "elements are nested deeper than the limit"),
+    (re.compile(r"amplification|entity.*loop|loop.*entity", re.I), "entities expand without end"),
+    (re.compile(r"huge|too long|too big|text node|resource limit", re.I), "a text is longer than 10 MB"),
+)
+_DOCTYPE = re.compile(rb"<\0?!\0?D\0?O\0?C\0?T\0?Y\0?P\0?E")
+
+
+def parse(content: bytes, uri: str, *, limit_bytes: int = LIMIT_BYTES) -> Element:
+    """The root element; comments and processing instructions are dropped, CDATA is text.
+
+    Nothing outside the bytes is read: no DTD, no entity, no network.
+    Raises FormatError, with file and line, for an empty, oversized, truncated or otherwise ill-formed document,
+        for any DOCTYPE (no invoice or statement has one; entities come in by it) and where a limit of the parser stops it.
+    """
+    if not content.strip(b" \t\r\n\0"):
+        raise FormatError("the file is empty", at=Location(uri))
+    if len(content) > limit_bytes:
+        raise FormatError(
+            f"the document has {len(content):,} bytes, more than the limit of {limit_bytes:,}", at=Location(uri)
+        )
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        strip_cdata=True,
+        collect_ids=False,
+    )
+    doctype = _DOCTYPE.search(content)
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as exc:
+        if doctype and _in_prolog(content, doctype.start()):
+            raise _doctype_refused(content, doctype.start(), uri) from exc
+        raise FormatError(_sentence(exc), at=Location(uri, exc.lineno or 0)) from exc
+    except (ValueError, LookupError) as exc:
+        raise FormatError(f"not readable as XML: {exc}", at=Location(uri)) from exc
+    if doctype and root.getroottree().docinfo.internalDTD is not None:
+        raise _doctype_refused(content, doctype.start(), uri)
+    return root
+
+
+def _in_prolog(content: bytes, position: int) -> bool:
+    """Whether nothing but the XML declaration, comments and instructions stands before the position."""
+    before = content[:position].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return not re.sub(rb"<\?.*?\?>|<!--.*?-->|\s+", b"", before, flags=re.S)
+
+
+def _doctype_refused(content: bytes, position: int, uri: str) -> FormatError:
+    line = content.count(b"\n", 0, position) + 1
+    return FormatError("a DOCTYPE is not accepted: it can smuggle in entities and files", at=Location(uri, line))
+
+
+def _sentence(exc: etree.XMLSyntaxError) -> str:
+    text = (exc.msg or "").split(", line ")[0].strip()
+    for pattern, sentence in _LIMITS:
+        if pattern.search(text):
+            return f"refused: {sentence} ({text})"
+    return f"not well-formed XML: {text or 'it cannot be parsed'}"
+
+
+def namespace(element: Element) -> str:
+    """The namespace of an element, empty where it has none."""
+    return str(element.tag).partition("}")[0][1:] if str(element.tag).startswith("{") else ""
+
+
+def local_name(element: Element) -> str:
+    """The name of an element without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def line_of(element: Element) -> int:
+    """The line on which an element starts, from 1; 0 where it is unknown."""
+    line = element.sourceline
+    return line if isinstance(line, int) else 0
+
+
+def walk(element: Element, names: tuple[str, ...]) -> Iterator[Element]:
+    """All elements at the path of Clark names below an element, in document order."""
+    if not names:
+        yield element
+        return
+    for child in element.iterchildren(names[0]):
+        yield from walk(child, names[1:])

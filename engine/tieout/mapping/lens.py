@@ -1,0 +1,96 @@
+"""XML documents through a lens: one mapping reads a document into canonical rows, and writes rows as a document.
+
+``intake`` reads, ``issuing`` writes. Reading is one walk a document (``trie``), columns are made at the end for all of
+them together (``lens_read``); ``lens_write`` goes the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from tieout.formats.xml import Element, local_name, namespace
+from tieout.mapping.lens_compile import Plan, compile_plan, texts_of
+from tieout.mapping.lens_read import read_tables
+from tieout.mapping.lens_write import write
+from tieout.mapping.trie import Walk
+from tieout.model.definitions import Mapping
+from tieout.model.records import Finding
+
+__all__ = ["Collector", "Lens", "pick", "write"]
+
+
+class Lens:
+    """A compiled mapping of format xml."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.mapping = plan.mapping
+
+    @classmethod
+    def compile(cls, mapping: Mapping) -> Lens:
+        """The lens of a mapping. Raises DefinitionError with all of its mistakes."""
+        return cls(compile_plan(mapping))
+
+    def reads(self, root: Element) -> bool:
+        """Whether the mapping's ``identify`` fits the document."""
+        return _identifies(self.mapping, root)
+
+
+def _identifies(mapping: Mapping, root: Element) -> bool:
+    wanted = str(mapping.identify.get("root", ""))
+    if wanted != (root.tag if wanted.startswith("{") else local_name(root)):
+        return False
+    has, space = texts_of(mapping.identify.get("has")), namespace(root)
+    return not has or any(local_name(child) in has and namespace(child) == space for child in root)
+
+
+def pick(mappings: Iterable[Mapping], root: Element) -> Mapping | None:
+    """The first mapping of format xml that is meant for the document; None where no mapping is."""
+    return next((each for each in mappings if each.format == "xml" and _identifies(each, root)), None)
+
+
+class Collector:
+    """Rows of many documents, of any number of mappings, until they are made into frames.
+
+    Frames and findings can be pickled; the collector itself stays in its process.
+    """
+
+    def __init__(self) -> None:
+        self._walks: dict[int, tuple[Lens, Walk, list[tuple[str, str]]]] = {}
+        self._made: tuple[dict[str, pl.DataFrame], list[Finding]] | None = None
+
+    def add(self, lens: Lens, root: Element, document_id: str, source: str | None = None) -> None:
+        """Reads one document. Its rows carry document_id as invoice_id, and the source (the same unless given)."""
+        self._made = None
+        if id(lens) not in self._walks:
+            self._walks[id(lens)] = (lens, Walk(lens.plan.trie), [])
+        _, rows, names = self._walks[id(lens)]
+        names.append((document_id, document_id if source is None else source))
+        rows.add(root, namespace(root))
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The rows by table, every canonical column in its order; dates, booleans and integers typed, all else text.
+
+        Numbers are exact text that fits the canonical decimal, so that the store can cast them. Tables without rows are
+        there too where a mapping fills them.
+        """
+        return dict(self._result()[0])
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """IN-VALUE (a value that does not fit: null in its column), IN-PRECISION (rounded), IN-BATCH-SUM (not split)."""
+        return tuple(self._result()[1])
+
+    def _result(self) -> tuple[dict[str, pl.DataFrame], list[Finding]]:
+        if self._made is None:
+            frames: dict[str, list[pl.DataFrame]] = {}
+            findings: list[Finding] = []
+            for lens, rows, names in self._walks.values():
+                tables, found = read_tables(lens.plan, rows, names)
+                findings += found
+                for table, frame in tables.items():
+                    frames.setdefault(table, []).append(frame)
+            self._made = ({table: pl.concat(parts) for table, parts in frames.items()}, findings)
+        return self._made

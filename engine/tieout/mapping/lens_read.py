@@ -1,0 +1,479 @@
+"""Rows of text from the walk -> frames of canonical tables, and findings for what did not fit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source, texts_of
+from tieout.mapping.trie import Problem, Row, Walk
+from tieout.mapping.values import SPACE, decimal_text, to_series
+from tieout.model.canon import CANON
+from tieout.model.records import Finding
+
+__all__ = ["read_tables"]
+
+Values: TypeAlias = list[str | None]
+Names: TypeAlias = Sequence[tuple[str, str]]
+
+_POLARS: dict[str, Any] = {"date": pl.Date, "boolean": pl.Boolean, "integer": pl.Int64}
+# Widths at which banks cut a remittance text into pieces, in the middle of a word where it falls so.
+_CUT = (27, 35, 65, 140)
+
+
+def read_tables(plan: Plan, walk: Walk, names: Names) -> tuple[dict[str, pl.DataFrame], list[Finding]]:
+    """The frames by table, and the findings, of all documents walked.
+
+    names: document_id and source of each document, in the order walked.
+    Each frame has every column of its table in canonical order: Date, Boolean and Int64, everything else text.
+    """
+    reader = _Reader(plan, walk, names)
+    for block in plan.blocks:
+        reader.block(block)
+    return reader.frames(), reader.findings()
+
+
+class _Reader:
+    def __init__(self, plan: Plan, walk: Walk, names: Names) -> None:
+        self.plan, self.walk, self.names = plan, walk, names
+        self.parts: dict[str, list[pl.DataFrame]] = {}
+        self.found: list[Finding] = []
+        self.places: dict[str, dict[int, int]] = {}
+        """For each table, the position of each of its rows (by identity) in the columns below."""
+        self.made: dict[str, dict[str, Values]] = {}
+        self.row_nos: dict[str, list[int]] = {}
+
+    # --- rows ---
+
+    def block(self, block: Block) -> None:
+        rows = self._rows(block)
+        if keep := block.mapping.options.get("keep_when"):
+            rows = self._kept(block, rows, str(keep))
+        table = block.table.name
+        values = self.columns(block, rows)
+        documents = [self._up(row, block.ups)[0] for row in rows]
+        self._identify(block, rows, documents, values)
+        frame = self._frame(block, rows, documents, values)
+        places = self.places.setdefault(table, {})
+        places.update({id(row): n for n, row in enumerate(rows, len(places))})
+        made = self.made.setdefault(table, {})
+        for name, column in values.items():
+            made.setdefault(name, []).extend(column)
+        self.row_nos.setdefault(table, []).extend(frame["row_no"] if "row_no" in frame.columns else [])
+        self.parts.setdefault(table, []).append(frame)
+
+    def _rows(self, block: Block) -> list[Row]:
+        """The rows of a block in document order: each element of ``each``, and of ``or_each`` where it has none inside."""
+        rows = self.walk.rows[block.scope]
+        if block.fallback < 0:
+            return rows
+        inside: dict[int, list[Row]] = {}
+        for row in rows:
+            inside.setdefault(id(self._up(row, block.fallback_hops)), []).append(row)
+        result: list[Row] = []
+        for outer in self.walk.rows[block.fallback]:
+            result += self._split(block, outer, inside.get(id(outer), []))
+        return result
+
+    def _split(self, block: Block, outer: Row, inner: list[Row]) -> list[Row]:
+        """The rows inside an element: none becomes one that stands for the element; several must add up to the whole."""
+        if not inner:
+            return [self._stand_in(block, outer)]
+        split = block.mapping.options.get("split")
+        if not split or not block.whole or len(inner) == 1:
+            return inner
+        planned = next(each for each in block.columns if each.column.name == split["column"])
+        whole = self._seen(block.whole, inner[0])
+        own = tuple(source for source in planned.sources if not source.single)
+        parts = [self._first(own, row) for row in inner]
+        signs = [self._split_sign(block, row) for row in inner]
+        total = _sum(parts, signs)
+        if whole is not None and total is not None and total == Decimal(whole):
+            return inner
+        document_id, source = self.names[self._up(inner[0], block.ups)[0]]
+        shown = "no amount in one of them" if total is None else decimal_text(total)
+        self.found.append(
+            Finding(
+                rule=str(split.get("rule", "IN-BATCH-SUM")),
+                severity="warning",
+                pack="intake",
+                table=block.table.name,
+                object_id=document_id,
+                term=planned.column.term,
+                message=f"the {len(inner)} transactions of the entry add up to {shown}, not to {whole}: the entry was kept whole",
+                message_zh=f"该分录的 {len(inner)} 笔明细合计为 {shown}，与分录金额 {whole} 不符：分录未拆分",
+                evidence={"entry": whole, "transactions": parts},
+                source=source,
+                line=outer[1],
+            )
+        )
+        return [self._stand_in(block, outer)]
+
+    def _split_sign(self, block: Block, row: Row) -> int:
+        """1 where a part goes the way of its whole, -1 where it goes against it."""
+        split = block.mapping.options["split"]
+        planned = next((each for each in block.columns if each.column.name == split.get("direction")), None)
+        if planned is None or len(planned.sources) < 2:
+            return 1
+        own = next(source for source in planned.sources if not source.single)
+        mine, whole = self._seen(own, row), self._seen(planned.sources[-1], row)
+        return -1 if mine and whole and mine.strip(SPACE) != whole.strip(SPACE) else 1
+
+    def _stand_in(self, block: Block, outer: Row) -> Row:
+        """An empty row (and empty rows between) so that what stands further up is seen from it as from a real one."""
+        scopes = self.plan.trie.scopes
+        chain = []
+        number = block.scope
+        while number != block.fallback:
+            chain.append(number)
+            number = scopes[number].parent
+        row = outer
+        for number in reversed(chain):
+            inner: Row = [None] * scopes[number].width
+            inner[0], inner[1] = row, outer[1]
+            row = inner
+        return row
+
+    def _kept(self, block: Block, rows: list[Row], keep: str) -> list[Row]:
+        planned = next(each for each in block.columns if each.column.name == keep)
+        values = self._values(block, planned, rows, {})
+        return [row for row, value in zip(rows, values, strict=True) if value]
+
+    @staticmethod
+    def _up(row: Row, hops: int) -> Row:
+        for _ in range(hops):
+            row = row[0]
+        return row
+
+    # --- columns ---
+
+    def columns(self, block: Block, rows: list[Row]) -> dict[str, Values]:
+        values: dict[str, Values] = {}
+        for planned in block.columns:
+            made = self._values(block, planned, rows, values)
+            before = values.get(planned.column.name)
+            values[planned.column.name] = (
+                made if before is None else [b if b is not None else m for b, m in zip(before, made, strict=True)]
+            )
+        for pair in block.mapping.options.get("blank_when_same", ()):
+            _blank_when_same(values, texts_of(pair["blank"]), texts_of(pair["same_as"]))
+        return values
+
+    def _values(self, block: Block, planned: Planned, rows: list[Row], made: dict[str, Values]) -> Values:
+        options = planned.field.options
+        if "constant" in options:
+            return [str(options["constant"])] * len(rows)
+        if "from" in options:
+            return self._from(block, planned, rows, str(options["from"]))
+        if planned.aggregate:
+            return self._aggregated(planned.aggregate, rows, planned.column.type == "integer")
+        if planned.patterns:
+            return [self._any(planned, row) for row in rows]
+        values = self._texts(planned, rows, made, self._singles(block, planned, rows))
+        if options.get("split_only"):
+            values = self._split_only(block, rows, values)
+        if options.get("present"):
+            return ["false" if value is None else "true" for value in values]
+        for step in self._steps(planned, made):
+            values = [None if value is None else step(n, value) for n, value in enumerate(values)]
+        if "default" in options:
+            values = [str(options["default"]) if value is None else value for value in values]
+        return values
+
+    def _texts(self, planned: Planned, rows: list[Row], made: dict[str, Values], singles: list[bool] | None) -> Values:
+        sources, options = planned.sources, planned.field.options
+        if planned.choices:
+            picks = made[str(options["choose"]["on"])]
+            return [
+                self._first(planned.choices.get(pick or "", ()), row) for pick, row in zip(picks, rows, strict=True)
+            ]
+        if planned.chains:
+            between = str(options["concat"]["between"])
+            return [self._chained(planned, row, between) for row in rows]
+        if options.get("sign", {}).get("beside"):
+            negative = str(options["sign"]["negative"])
+            return [self._signed(sources, row, negative) for row in rows]
+        if singles is not None:
+            return [
+                self._first(sources if single else tuple(s for s in sources if not s.single), row)
+                for single, row in zip(singles, rows, strict=True)
+            ]
+        if len(sources) == 1 and sources[0].hops == 0:
+            index = sources[0].index
+            return [row[index] for row in rows]
+        return [self._first(sources, row) for row in rows]
+
+    def _singles(self, block: Block, planned: Planned, rows: list[Row]) -> list[bool] | None:
+        """Which rows are the only one of their outer element, for columns that take its values only then."""
+        if block.fallback < 0 or not any(source.single for source in planned.sources):
+            return None
+        outer = [id(self._up(row, block.fallback_hops)) for row in rows]
+        counts = Counter(outer)
+        return [counts[each] == 1 for each in outer]
+
+    def _split_only(self, block: Block, rows: list[Row], values: Values) -> Values:
+        """The values of rows that share their outer element with others; where it has none, its position tells it."""
+        outer = [id(self._up(row, block.fallback_hops)) for row in rows]
+        counts, position = Counter(outer), {each: n for n, each in enumerate(dict.fromkeys(outer), 1)}
+        return [
+            (value or f"entry {position[each]}") if counts[each] > 1 else None
+            for each, value in zip(outer, values, strict=True)
+        ]
+
+    def _chained(self, planned: Planned, row: Row, between: str) -> str | None:
+        for chain in planned.chains:
+            pieces = [self._seen(source, row) for source in chain]
+            if pieces[0]:
+                return between.join(piece.strip(SPACE) for piece in pieces if piece)
+        value = self._first(planned.sources, row)
+        return None if value is None else str(value)
+
+    def _first(self, sources: Sequence[Source], row: Row) -> Any:
+        for source in sources:
+            value = self._seen(source, row)
+            if value is not None:
+                return value
+        return None
+
+    def _seen(self, source: Source, row: Row) -> Any:
+        for _ in range(source.hops):
+            row = row[0]
+        return row[source.index]
+
+    def _signed(self, sources: Sequence[Source], row: Row, negative: str) -> str | None:
+        for source in sources:
+            value = self._seen(source, row)
+            if value is not None:
+                sign = self._up(row, source.hops)[source.sign]
+                return _negated(value) if sign and sign.strip(SPACE) == negative else str(value)
+        return None
+
+    def _steps(self, planned: Planned, made: dict[str, Values]) -> list[Callable[[int, Any], str | None]]:
+        """What is done to each text, in order."""
+        options = planned.field.options
+        steps: list[Callable[[int, Any], str | None]] = []
+        if "join" in options:
+            steps.append(lambda _, pieces: _joined(pieces, str(options["join"])))
+        if options.get("add"):
+            steps.append(lambda _, pieces: decimal_text(sum(map(Decimal, pieces), Decimal(0))))
+        if planned.match:
+            pattern = planned.match
+            steps.append(lambda _, text: next((m[m.lastindex or 0] for m in [pattern.search(text)] if m), None))
+        if "not_values" in options:
+            blank = {text.casefold() for text in texts_of(options["not_values"])}
+            steps.append(lambda _, text: None if text.strip(SPACE).casefold() in blank else text)
+        if "map" in options:
+            codes = {str(key): str(value) for key, value in options["map"].items()}
+            steps.append(lambda _, text: codes.get(text.strip(SPACE), text if options.get("map_others") else None))
+        if planned.kind.power:
+            power = planned.kind.power
+            steps.append(lambda _, text: _shifted(text, power))
+        if column := options.get("sign", {}).get("column"):
+            directions, negative = made[str(column)], str(options["sign"]["negative"])
+            steps.append(lambda n, text: _negated(text) if directions[n] == negative else text)
+        if steps and planned.kind.name != "text" and {"match", "not_values", "map"} & set(options):
+            steps.insert(len(steps) - bool(planned.kind.power), lambda _, text: planned.kind.settle(text).value)
+        return steps
+
+    def _any(self, planned: Planned, row: Row) -> str:
+        held = (pattern.search(self._seen(source, row) or "") for source, pattern in planned.patterns)
+        return "true" if any(held) else "false"
+
+    def _from(self, block: Block, planned: Planned, rows: list[Row], table: str) -> Values:
+        """The value of the same column in the row of another table that encloses each row."""
+        hops, places, column = block.parents[table], self.places[table], self.made[table][planned.column.name]
+        return [column[places[id(self._up(row, hops))]] for row in rows]
+
+    def _aggregated(self, wanted: Aggregate, rows: list[Row], counting: bool) -> Values:
+        count: Counter[int] = Counter()
+        total: dict[int, Decimal] = {}
+        for row in self.walk.rows[wanted.scope]:
+            if wanted.where:
+                held = next((row[index] for index in wanted.where if row[index]), None)
+                if held is not None and held.strip(SPACE) != wanted.equals:
+                    continue
+            owner = id(self._up(row, wanted.hops))
+            count[owner] += 1
+            if wanted.index >= 0 and row[wanted.index] is not None:
+                amount = Decimal(row[wanted.index])
+                negative = wanted.sign >= 0 and (row[wanted.sign] or "").strip(SPACE) == wanted.negative
+                total[owner] = total.get(owner, Decimal(0)) + (-amount if negative else amount)
+        if counting:
+            return [str(count[id(row)]) for row in rows]
+        return [decimal_text(total.get(id(row), Decimal(0))) for row in rows]
+
+    # --- identity ---
+
+    def _identify(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> None:
+        """Columns made of others, and identities that must not repeat within a document."""
+        for planned in block.columns:
+            options, name = planned.field.options, planned.column.name
+            if "parts" in options:
+                values[name] = [self._composed(options, name, n, documents[n], values) for n in range(len(rows))]
+            if "else_hash" in options:
+                self._hash(planned, rows, documents, values)
+            if options.get("unique"):
+                seen: Counter[tuple[int, str | None]] = Counter()
+                for n, value in enumerate(values[name]):
+                    clean = value.strip(SPACE) if value else value
+                    seen[documents[n], clean] += 1
+                    times = seen[documents[n], clean]
+                    values[name][n] = f"{clean}#{times}" if clean and times > 1 else clean
+
+    def _hash(self, planned: Planned, rows: list[Row], documents: list[int], values: dict[str, Values]) -> None:
+        """Gives rows without an identity one that is the same whenever and wherever the same content is read."""
+        wanted = planned.field.options["else_hash"]
+        group, columns, mine = values[str(wanted["position_in"])], texts_of(wanted["of"]), values[planned.column.name]
+        position: Counter[tuple[int, str | None]] = Counter()
+        for n, row in enumerate(rows):
+            place = (documents[n], group[n])
+            position[place] += 1
+            if not mine[n]:
+                outside = [self._seen(source, row) or "" for source in planned.hashed]
+                content = [str(position[place]), *outside, *(values[column][n] or "" for column in columns)]
+                digest = hashlib.sha256("\x1f".join(content).encode()).hexdigest()
+                mine[n] = f"{wanted.get('prefix', '')}{digest[:16]}"
+
+    def _composed(self, options: Any, name: str, n: int, document: int, values: dict[str, Values]) -> str:
+        own = values[name][n]
+        parts = [
+            {"$source": self.names[document][1], "$value": own}.get(part, values.get(part, values[name])[n]) or ""
+            for part in texts_of(options["parts"])
+        ]
+        return str(options.get("between", " ")).join(part.strip(SPACE) for part in parts if part)
+
+    # --- frames ---
+
+    def _frame(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> pl.DataFrame:
+        table = block.table
+        names = table.by_name
+        keys: dict[str, list[Any]] = {
+            "source": [self.names[document][1] for document in documents],
+            "line": [row[1] for row in rows],
+        }
+        if "invoice_id" in names:
+            keys["invoice_id"] = [self.names[document][0] for document in documents]
+        if "mapping" in names and "mapping" not in values:
+            keys["mapping"] = [self.plan.mapping.id] * len(rows)
+        if "line_row_no" in names and table.parent:
+            places, hops = self.places[table.parent], block.parents[table.parent]
+            keys["line_row_no"] = [self.row_nos[table.parent][places[id(self._up(row, hops))]] for row in rows]
+        if "row_no" in names and "row_no" not in values:
+            keys["row_no"] = self._numbered(block, keys, len(rows))
+        series = []
+        planned = {each.column.name: each for each in block.columns}
+        for column in table.columns:
+            if column.name in keys:
+                dtype = _POLARS.get(column.type, pl.String)
+                series.append(pl.Series(column.name, keys[column.name], dtype=dtype))
+            elif column.name in values:
+                series.append(to_series(column, values[column.name], format=planned[column.name].kind.format))
+            else:
+                series.append(pl.Series(column.name, [None] * len(rows), dtype=_POLARS.get(column.type, pl.String)))
+        frame = pl.DataFrame(series)
+        return self._blanked(frame) if self.plan.mapping.settings.get("empty") == "absent" else frame
+
+    def _numbered(self, block: Block, keys: dict[str, list[Any]], rows: int) -> list[int]:
+        """The position of each row within its parent, going on where an earlier block of the same table stopped."""
+        table = block.table
+        owner = [tuple(keys[name][n] for name in table.parent_key if name in keys) for n in range(rows)]
+        if table.parent and "line_row_no" in keys:
+            owner = [(*key, keys["line_row_no"][n]) for n, key in enumerate(owner)]
+        count: Counter[tuple[Any, ...]] = Counter()
+        for part in self.parts.get(table.name, []):
+            names = [name for name in ("invoice_id", "line_row_no") if name in part.columns]
+            count.update(part.select(names).iter_rows())
+        numbers = []
+        for key in owner:
+            count[key] += 1
+            numbers.append(count[key])
+        return numbers
+
+    @staticmethod
+    def _blanked(frame: pl.DataFrame) -> pl.DataFrame:
+        texts = pl.col(pl.String)
+        return frame.with_columns(pl.when(texts != "").then(texts)) if frame.width else frame
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        return {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.parts.items()}
+
+    # --- findings ---
+
+    def findings(self) -> list[Finding]:
+        return [*(self._finding(problem) for problem in self.walk.problems), *self.found]
+
+    def _finding(self, problem: Problem) -> Finding:
+        document_id, source = self.names[problem.document]
+        table, column = self.plan.columns_of_slots.get((problem.slot.scope, problem.slot.index), ("", None))
+        object_id, row_no = document_id, None
+        place = self.places.get(table, {}).get(id(problem.row))
+        if place is not None:
+            key = CANON[table].key
+            if self.row_nos[table]:
+                row_no = self.row_nos[table][place]
+            if key[0] in self.made[table]:
+                object_id = self.made[table][key[0]][place] or document_id
+        shown = problem.text if len(problem.text) <= 60 else problem.text[:57] + "..."
+        return Finding(
+            rule="IN-VALUE" if problem.severity == "fatal" else "IN-PRECISION",
+            severity=problem.severity,
+            pack="intake",
+            table=table,
+            object_id=object_id,
+            row_no=row_no,
+            term=column.term if column else "",
+            message=f"{problem.path}: '{shown}' {problem.says}; expected {problem.expected}",
+            message_zh=f"{problem.path}：'{shown}' 不符合 {column.name if column else ''} 的类型",
+            evidence={"path": problem.path, "text": problem.text, "expected": problem.expected},
+            source=source,
+            line=problem.line,
+        )
+
+
+def _sum(parts: Sequence[str | None], signs: Sequence[int]) -> Decimal | None:
+    total = Decimal(0)
+    for part, sign in zip(parts, signs, strict=True):
+        if part is None:
+            return None
+        total += sign * Decimal(part)
+    return total
+
+
+def _negated(text: str) -> str:
+    return text[1:] if text.startswith("-") else f"-{text}"
+
+
+def _shifted(text: str, power: int) -> str:
+    return decimal_text(Decimal(text).scaleb(power))
+
+
+def _joined(pieces: Sequence[str], between: str) -> str:
+    """Pieces in one text; with ``wrapped``, a piece as long as a bank's line is glued to the next, others get a space."""
+    if between != "wrapped":
+        return between.join(piece.strip(SPACE) for piece in pieces)
+    width = len(pieces[0])
+    cut = width in _CUT and all(len(piece) == width for piece in pieces[:-1])
+    return "".join(pieces) if cut else " ".join(piece.strip(SPACE) for piece in pieces)
+
+
+def _blank_when_same(values: dict[str, Values], blank: Sequence[str], same_as: Sequence[str]) -> None:
+    """Sets columns to null in rows where they say the same as others (numbers by value, without sign)."""
+    for n in range(len(values[blank[0]])):
+        mine, theirs = [values[name][n] for name in blank], [values[name][n] for name in same_as]
+        if all(_alike(a, b) for a, b in zip(mine, theirs, strict=True)):
+            for name in blank:
+                values[name][n] = None
+
+
+def _alike(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    try:
+        return abs(Decimal(one)) == abs(Decimal(other))
+    except ArithmeticError:
+        return one == other
