@@ -14,6 +14,7 @@ from stdnum import iban, iso11649
 
 from tieout.formats import xml
 from tieout.model.errors import FormatError
+from tieout.validate import validate
 
 MONTH = Path(__file__).parents[2] / "examples" / "month"
 MADE = ("bank", "billing", "einvoices", "erp", "truth")
@@ -176,6 +177,19 @@ def test_one_einvoice_is_broken_and_the_rest_is_well_formed():
     cut = [row["file"] for row in rows("truth/defects.csv") if row["defect"] == "the file ends in the middle"]
     assert broken == cut
     assert len(broken) == 1
+
+
+def test_the_rules_find_what_was_planted_and_nothing_else():
+    found = {
+        (f"einvoices/{Path(row['document']).name}", row["rule"])
+        for pack in ("en16931", "cn_fapiao")
+        for row in validate([MONTH / "einvoices"], packs=[pack], jobs=1).iter_rows(named=True)
+        if row["rule"] != "IN-FORMAT" and Path(row["document"]).name.startswith("2633") is (pack == "cn_fapiao")
+    }
+    planted = {(row["file"], row["rule"]) for row in rows("truth/defects.csv") if row["rule"]}
+    # The lines of one 数电票 name another rate than was applied: each line, and so their sum.
+    also = {(file, "CN-LINE-TAX-SUM") for file, rule in planted if rule == "CN-LINE-TAX"}
+    assert found == planted | also
 
 
 @pytest.mark.parametrize("row", rows("truth/defects.csv"), ids=lambda row: row["rule"] or row["defect"])

@@ -24,9 +24,10 @@ def read_back(
     lenses: dict[str, Lens] = {}
     unread = []
     for invoice_id, (content, mapping) in documents.items():
-        lens = lenses.setdefault(mapping.id, Lens.compile(mapping))
+        if mapping.id not in lenses:
+            lenses[mapping.id] = Lens.compile(mapping)
         try:
-            collector.add(lens, xml.parse(content, invoice_id), invoice_id)
+            collector.add(lenses[mapping.id], xml.parse(content, invoice_id), invoice_id)
         except FormatError as exc:
             unread.append(Finding("IN-FORMAT", "fatal", exc.message, table="document", object_id=invoice_id))
     return collector.frames(), [*unread, *collector.findings]

@@ -40,12 +40,12 @@ NEW_CUSTOMER = "0000200990"
 """A customer whose master record lacks the country: its invoice must be stopped (BR-11)."""
 
 _GOODS = (
-    ("4010", "Kopierpapier A4 80 g, 500 Blatt", "PK", "4.19"),
-    ("4022", "Briefumschlag DIN lang, 1000 Stück", "CT", "28.90"),
+    ("4010", "Kopierpapier A4 80 g, 500 Blatt", "XPK", "4.19"),
+    ("4022", "Briefumschlag DIN lang, 1000 Stück", "XCT", "28.90"),
     ("4211", "Tintenpatrone schwarz", "C62", "17.4950"),
     ("4377", "Notizbuch A5 kariert", "C62", "3.7850"),
     ("4730", "Versandkarton 305x215x120", "C62", "0.8675"),
-    ("4815", "Druckerpapier A3 160 g", "PK", "11.60"),
+    ("4815", "Druckerpapier A3 160 g", "XPK", "11.60"),
 )
 _REASONS = {
     "K": "Innergemeinschaftliche Lieferung, § 4 Nr. 1 Buchst. b UStG",

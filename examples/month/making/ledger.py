@@ -18,8 +18,8 @@ AS_OF = dt.date(2026, 10, 31)
 TERMS = {"Z014": (14, 0, 0), "Z030": (30, 0, 0), "Z060": (60, 0, 0), "Z214": (30, 14, 2), "Z310": (30, 10, 3)}
 
 _GOODS = (
-    ("4010", "Kopierpapier A4 80 g, 500 Blatt", "PK", "4.19", 200),
-    ("4022", "Briefumschlag DIN lang, 1000 Stück", "CT", "28.90", 24),
+    ("4010", "Kopierpapier A4 80 g, 500 Blatt", "XPK", "4.19", 200),
+    ("4022", "Briefumschlag DIN lang, 1000 Stück", "XCT", "28.90", 24),
     ("4105", "Ringbuch A4, 4 Ringe", "C62", "2.35", 300),
     ("4211", "Tintenpatrone schwarz", "C62", "17.4950", 40),
     ("4302", "Konferenzmappe Leder", "C62", "64.00", 30),
@@ -27,7 +27,7 @@ _GOODS = (
     ("4501", "Schreibtischlampe LED", "C62", "38.20", 40),
     ("4620", "Aktenvernichter P-4", "C62", "189.00", 12),
     ("4730", "Versandkarton 305x215x120", "C62", "0.8675", 900),
-    ("4815", "Druckerpapier A3 160 g", "PK", "11.60", 80),
+    ("4815", "Druckerpapier A3 160 g", "XPK", "11.60", 80),
 )
 _GOODS_CN = (
     ("4010", "*纸制品*复印纸A4", "箱", "96.4602", 120, "1060105020000000000"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -38,10 +39,11 @@ def documents(
     for one in papers[9:29]:
         _put(made, one.number, ubl(one))
     for one in papers[29:]:
+        text = cii(one)
         if one is papers[29]:
-            one = replace(one, due=None)
-            made.defects.append((f"einvoices/{one.number}.xml", "BR-CO-25", "neither due date nor payment terms"))
-        _put(made, one.number, cii(one))
+            text = re.sub("<ram:IssueDateTime>.*</ram:IssueDateTime>", "", text)
+            made.defects.append((f"einvoices/{one.number}.xml", "BR-03", "no issue date"))
+        _put(made, one.number, text)
     for item in _credits(ledger):
         item.e_invoice = "PEPPOL"
         _put(made, item.reference, ubl(paper(item, seller_vat=seller_tax["1000"], account=accounts["M1"].number)))
