@@ -1,0 +1,330 @@
+"""Ledger against e-invoice platform: every item that must have an e-invoice has one, and they say the same.
+
+Set-based: items and documents are linked by number, then compared; what does not agree becomes an ``exception``. Links
+are written to ``open_item.invoice_id``. Called by the run after matching; knows nothing of payments.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from tieout.model.records import Query
+from tieout.store.engine import Store
+
+__all__ = ["compare"]
+
+# As model.records.exception_id: the first twelve digits of the SHA-256 over reason, table and object.
+_ID = "'EX-' || substr(sha256(reason || chr(31) || \"table\" || chr(31) || object_id), 1, 12)"
+_COLUMNS = (
+    'exception_id, reason, "table", object_id, related_id, party_id, amount, currency, message, evidence, source, line'
+)
+
+# What platforms and exports call a document that no longer counts (../reference of 数电票 exports, and codes in use).
+_CANCELLED = "('作废', '已作废', '红冲', '已红冲', 'cancelled', 'canceled', 'void', 'voided')"
+
+
+def compare(store: Store, *, as_of: dt.date) -> None:
+    """Appends exceptions: missing_on_platform, missing_in_erp, amount_differs, tax_id_differs, duplicate_document,
+    cancelled_document.
+
+    Their object is the open item (of several items that share one number, the smallest), for missing_in_erp the
+    invoice. Items count that name an e_invoice_profile, documents that were issued (or, for payables, received).
+    A side of which nothing was read is not compared; nor is what is dated after ``as_of`` missing.
+    """
+    for query in _queries(as_of):
+        store.execute(query)
+
+
+def _queries(as_of: dt.date) -> list[Query]:
+    parts = [
+        ("items", "create or replace table platform_item as" + _ITEMS),
+        ("documents", "create or replace table platform_document as" + _DOCUMENTS),
+        ("tax identifiers", "create or replace table platform_tax as" + _TAXES),
+        ("groups", "create or replace table platform_group as" + _GROUPS),
+        ("links", "create or replace table platform_link as" + _LINKS),
+        ("reversals", "create or replace table platform_reversal as" + _REVERSALS),
+        ("linked items", _LINKED_ITEMS),
+        *((reason, _insert(reason, rows)) for reason, rows in _EXCEPTIONS.items()),
+    ]
+    return [Query(f"platform, {name}", sql, {"as_of": as_of} if "$as_of" in sql else {}) for name, sql in parts]
+
+
+def _insert(reason: str, rows: str) -> str:
+    """Adds the exceptions of one reason that are not there yet."""
+    return f"""
+insert into exception ({_COLUMNS})
+with found as (select '{reason}' as reason, * from ({rows})), named as (select {_ID} as exception_id, * from found)
+select {_COLUMNS} from named
+where exception_id not in (select exception_id from exception)
+order by exception_id
+"""
+
+
+def _key(column: str) -> str:
+    """A number as it is compared: letters and digits only, capitals; null where nothing is left."""
+    return f"nullif(regexp_replace(upper({column}), '[^0-9A-Z]', '', 'g'), '')"
+
+
+# --- both sides ---
+
+_ITEM = """
+select '{table}' as "table", {id} as object_id, coalesce(ledger, 'receivable') as ledger, company_code, party_id,
+  coalesce(document_type = 'credit_note', amount < 0) as is_credit, {reference} as number_key, {own} as own_key,
+  amount, {open} as open_amount, currency, e_invoice_profile, {tax} as tax_key, document_date, reference, source, line
+from {table}
+"""
+
+_ITEMS = " union all ".join(
+    _ITEM.format(
+        table=table,
+        id=name,
+        open=open_amount,
+        reference=_key("reference"),
+        own=_key(name),
+        tax=_key("party_tax_identifier"),
+    )
+    for table, name, open_amount in (
+        ("open_item", "open_item_id", "open_amount"),
+        ("cleared_item", "cleared_item_id", "0"),
+    )
+)
+
+# An untold direction is found by our own tax identifiers; credits are negative, however the format writes them.
+_DOCUMENTS = f"""
+with ours as (select distinct {_key("tax_identifier")} as tax_key from company where tax_identifier is not null),
+documents as (
+  select *, {_key("seller_vat_identifier")} as seller_key, {_key("buyer_vat_identifier")} as buyer_key,
+    coalesce(document_kind = 'credit_note', false) or coalesce(is_red_letter, false)
+      or coalesce(coalesce(invoice_total_amount_with_vat, amount_due_for_payment) < 0, false) as is_credit
+  from invoice
+)
+select invoice_id, invoice_number, {_key("invoice_number")} as number_key, is_credit, seller_key, buyer_key,
+  case coalesce(direction, case
+      when seller_key in (from ours) then 'issued'
+      when buyer_key in (from ours) then 'received'
+      else 'issued' end) when 'received' then 'payable' else 'receivable' end as ledger,
+  case when is_credit then -abs(invoice_total_amount_with_vat) else invoice_total_amount_with_vat end as total,
+  case when is_credit then -abs(amount_due_for_payment) else amount_due_for_payment end as due,
+  case when is_credit then -abs(invoice_total_amount_with_vat + rounding_amount)
+       else invoice_total_amount_with_vat + rounding_amount end as rounded,
+  invoice_currency_code as currency, coalesce(lower(invoice_status) in {_CANCELLED}, false) as is_cancelled,
+  invoice_status, issue_date, seller_vat_identifier, buyer_vat_identifier, buyer_name, seller_name, source, line
+from documents
+"""
+
+# The tax identifiers a document of an item may show: the item's own, else those of its party in the master data.
+_TAXES = f"""
+select "table", object_id, tax_key from platform_item where tax_key is not null
+union
+select i."table", i.object_id, {_key("p.tax_identifier")}
+from platform_item i
+join party p using (party_id)
+where i.tax_key is null and p.tax_identifier is not null
+"""
+
+# Items that share a number are one invoice in instalments: their sum is compared.
+_GROUPS = """
+select ledger, company_code, is_credit, coalesce(number_key, own_key) as group_key,
+  arg_min("table", ("table" <> 'open_item', object_id)) as "table",
+  arg_min(object_id, ("table" <> 'open_item', object_id)) as object_id,
+  list(distinct own_key order by own_key) as own_keys,
+  min(party_id) as party_id, sum(amount) as amount, sum(open_amount) as open_amount,
+  list(distinct amount order by amount) as amounts, min(currency) as currency,
+  min(e_invoice_profile) as e_invoice_profile, min(document_date) as document_date, min(reference) as reference,
+  arg_min(source, ("table" <> 'open_item', object_id)) as source,
+  arg_min(line, ("table" <> 'open_item', object_id)) as line
+from platform_item
+group by ledger, company_code, is_credit, coalesce(number_key, own_key)
+"""
+
+# --- who belongs to whom ---
+
+# By the number printed on the invoice, else by the ledger's own number. Two companies of ours may use the same numbers,
+# and two suppliers certainly do: a document whose issuer is known to be another one is not linked.
+_LINKS = f"""
+with issuers as (
+  select company_code, list(distinct {_key("tax_identifier")}) as tax_keys
+  from company where tax_identifier is not null group by company_code
+),
+suppliers as (select "table", object_id, list(distinct tax_key) as tax_keys from platform_tax group by "table", object_id),
+pairs as (
+  select g."table", g.object_id, d.invoice_id, g.group_key = d.number_key as by_number,
+    coalesce(list_contains(case g.ledger when 'receivable' then i.tax_keys else s.tax_keys end, d.seller_key), true)
+      as is_issuer,
+    list_contains(g.amounts, d.total) or g.amount = d.total as is_amount, g.ledger
+  from platform_group g
+  join platform_document d on d.ledger = g.ledger and d.is_credit = g.is_credit and d.number_key = g.group_key
+  left join issuers i using (company_code)
+  left join suppliers s on s."table" = g."table" and s.object_id = g.object_id
+  union all
+  select g."table", g.object_id, d.invoice_id, false, true, true, g.ledger
+  from (select *, unnest(own_keys) as own_key from platform_group) g
+  join platform_document d on d.ledger = g.ledger and d.is_credit = g.is_credit and d.number_key = g.own_key
+  where g.ledger = 'receivable' and g.group_key <> g.own_key
+)
+select distinct "table", object_id, invoice_id
+from pairs
+where is_issuer or ledger = 'payable' and is_amount
+qualify by_number or not bool_or(by_number) over (partition by invoice_id)
+"""
+
+# Credit notes and red letters that name an invoice of the ledger and are not booked themselves.
+_REVERSALS = f"""
+select g."table", g.object_id, d.invoice_id, d.invoice_number, d.total, d.issue_date,
+  sum(d.total) over (partition by g."table", g.object_id) as reversed, g.amount as booked
+from platform_document d
+join (
+  select distinct invoice_id, {_key("preceding_invoice_reference")} as number_key from preceding_invoice
+) p using (invoice_id)
+join platform_group g on g.ledger = d.ledger and not g.is_credit and (g.group_key = p.number_key or list_contains(g.own_keys, p.number_key))
+where d.is_credit and d.invoice_id not in (select invoice_id from platform_link)
+"""
+
+_LINKED_ITEMS = """
+update open_item
+set invoice_id = l.invoice_id
+from (
+  select i.object_id, min(l.invoice_id) as invoice_id
+  from platform_link l
+  join platform_group g using ("table", object_id)
+  join platform_item i on i."table" = 'open_item' and i.ledger = g.ledger and i.is_credit = g.is_credit
+   and i.company_code is not distinct from g.company_code and coalesce(i.number_key, i.own_key) = g.group_key
+  group by i.object_id
+) l
+where open_item.open_item_id = l.object_id
+"""
+
+# --- what does not agree ---
+
+_MISSING_ON_PLATFORM = """
+select g."table", g.object_id, cast(null as varchar) as related_id, g.party_id, g.amount, g.currency,
+  g.e_invoice_profile || ': no e-invoice with the number ' || coalesce(g.reference, g.object_id) as message,
+  json_object('profile', g.e_invoice_profile, 'number', g.reference, 'document_date', g.document_date) as evidence,
+  g.source, g.line
+from platform_group g
+where g.e_invoice_profile is not null and (g.document_date is null or g.document_date <= $as_of)
+  and exists (select 1 from platform_document d where d.ledger = g.ledger)
+  and not exists (select 1 from platform_link l where l."table" = g."table" and l.object_id = g.object_id)
+"""
+
+_MISSING_IN_ERP = """
+select 'invoice' as "table", d.invoice_id as object_id, d.invoice_number as related_id,
+  (select min(p.party_id) from platform_tax t join platform_item p using ("table", object_id)
+   where t.tax_key = case d.ledger when 'receivable' then d.buyer_key else d.seller_key end) as party_id,
+  try_cast(coalesce(d.total, d.due) as decimal(18, 4)) as amount, d.currency,
+  case when d.is_credit then 'credit note ' else 'e-invoice ' end || coalesce(d.invoice_number, '(no number)')
+    || ' is not in the ledger' as message,
+  json_object('number', d.invoice_number, 'issue_date', d.issue_date, 'seller', d.seller_vat_identifier,
+              'buyer', d.buyer_vat_identifier, 'total', cast(d.total as varchar)) as evidence,
+  d.source, d.line
+from platform_document d
+where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $as_of)
+  and exists (select 1 from platform_item i where i.ledger = d.ledger)
+  and d.invoice_id not in (select invoice_id from platform_link)
+  and d.invoice_id not in (
+    select r.invoice_id from platform_reversal r
+    where r."table" = 'open_item' and abs(r.reversed) >= abs(r.booked)
+  )
+"""
+
+_AMOUNT_DIFFERS = """
+select g."table", g.object_id, arg_min(d.invoice_id, d.invoice_id) as related_id, g.party_id,
+  any_value(g.amount) as amount, any_value(g.currency) as currency,
+  'ledger ' || any_value(g.amount) || ' ' || any_value(g.currency) || ', e-invoice '
+    || coalesce(cast(cast(arg_min(d.total, d.invoice_id) as decimal(18, 4)) as varchar), 'no total') || ' '
+    || coalesce(arg_min(d.currency, d.invoice_id), '') as message,
+  json_object('ledger', cast(any_value(g.amount) as varchar), 'ledger_currency', any_value(g.currency),
+              'einvoice', cast(arg_min(d.total, d.invoice_id) as varchar), 'einvoice_currency', arg_min(d.currency, d.invoice_id),
+              'number', arg_min(d.invoice_number, d.invoice_id)) as evidence,
+  any_value(g.source) as source, any_value(g.line) as line
+from platform_link l
+join platform_group g using ("table", object_id)
+join platform_document d using (invoice_id)
+group by g."table", g.object_id, g.party_id
+having not bool_or(
+  coalesce(d.currency, g.currency) = g.currency
+  and (coalesce(g.amount in (d.total, d.due, d.rounded), false) or list_has_any(g.amounts, [d.total, d.due, d.rounded]))
+)
+"""
+
+_TAX_ID_DIFFERS = """
+with shown as (
+  select l."table", l.object_id, d.invoice_id, d.invoice_number,
+    case d.ledger when 'receivable' then d.buyer_key else d.seller_key end as tax_key,
+    case d.ledger when 'receivable' then d.buyer_vat_identifier else d.seller_vat_identifier end as tax_identifier
+  from platform_link l
+  join platform_document d using (invoice_id)
+)
+select s."table", s.object_id, min(s.invoice_id) as related_id, any_value(g.party_id) as party_id,
+  any_value(g.amount) as amount, any_value(g.currency) as currency,
+  'ledger ' || string_agg(distinct t.tax_key, ', ' order by t.tax_key) || ', e-invoice '
+    || string_agg(distinct s.tax_identifier, ', ' order by s.tax_identifier) as message,
+  json_object('ledger', list(distinct t.tax_key order by t.tax_key),
+              'einvoice', list(distinct s.tax_identifier order by s.tax_identifier),
+              'number', min(s.invoice_number)) as evidence,
+  any_value(g.source) as source, any_value(g.line) as line
+from shown s
+join platform_tax t using ("table", object_id)
+join platform_group g using ("table", object_id)
+where s.tax_key is not null
+group by s."table", s.object_id
+having not bool_or(t.tax_key in (s.tax_key, substr(s.tax_key, 3)) or substr(t.tax_key, 3) = s.tax_key)
+"""
+
+# Two documents of one number, or one whose very bytes came twice (intake reads those once).
+_DUPLICATE_DOCUMENT = """
+with copies as (
+  select l."table", l.object_id, d.invoice_id as copy, d.source, d.line
+  from platform_link l
+  join platform_document d using (invoice_id)
+  union all
+  select l."table", l.object_id, again.document_id, d.source, d.line
+  from platform_link l
+  join platform_document d using (invoice_id)
+  join document read on read.document_id = d.source
+  join document again on again.sha256 = read.sha256 and again.status = 'duplicate'
+)
+select c."table", c.object_id, max(c.copy) as related_id, any_value(g.party_id) as party_id,
+  any_value(g.amount) as amount, any_value(g.currency) as currency,
+  count(distinct c.copy) || ' e-invoices with the number ' || coalesce(any_value(g.reference), c.object_id) as message,
+  json_object('number', any_value(g.reference), 'documents', list(distinct c.copy order by c.copy)) as evidence,
+  any_value(g.source) as source, any_value(g.line) as line
+from copies c
+join platform_group g using ("table", object_id)
+group by c."table", c.object_id
+having count(distinct c.copy) > 1
+"""
+
+_CANCELLED_DOCUMENT = """
+with reasons as (
+  select r."table", r.object_id, r.invoice_id, r.invoice_number, cast(r.total as varchar) as total, r.issue_date, 'reversed' as how
+  from platform_reversal r
+  where abs(r.reversed) >= abs(r.booked)
+  union all
+  select l."table", l.object_id, d.invoice_id, d.invoice_number, cast(d.total as varchar), d.issue_date, d.invoice_status
+  from platform_link l
+  join platform_document d using (invoice_id)
+  where d.is_cancelled
+)
+select g."table", g.object_id, min(r.invoice_id) as related_id, any_value(g.party_id) as party_id,
+  any_value(g.open_amount) as amount, any_value(g.currency) as currency,
+  'cancelled on the platform (' || string_agg(distinct r.invoice_number, ', ' order by r.invoice_number)
+    || '), still open in the ledger' as message,
+  json_object('number', any_value(g.reference), 'ledger_open', cast(any_value(g.open_amount) as varchar),
+              'by', list(distinct {'number': r.invoice_number, 'total': r.total, 'issue_date': r.issue_date, 'how': r.how})
+  ) as evidence,
+  any_value(g.source) as source, any_value(g.line) as line
+from reasons r
+join platform_group g using ("table", object_id)
+where g."table" = 'open_item' and g.open_amount <> 0
+group by g."table", g.object_id
+"""
+
+_EXCEPTIONS = {
+    "missing_on_platform": _MISSING_ON_PLATFORM,
+    "missing_in_erp": _MISSING_IN_ERP,
+    "amount_differs": _AMOUNT_DIFFERS,
+    "tax_id_differs": _TAX_ID_DIFFERS,
+    "duplicate_document": _DUPLICATE_DOCUMENT,
+    "cancelled_document": _CANCELLED_DOCUMENT,
+}
