@@ -27,6 +27,7 @@ from tieout.library.language import (
     INTEGER,
     MAX_DIGITS,
     NULL,
+    READINGS,
     TEXT,
     UNKNOWN,
     Kind,
@@ -621,6 +622,12 @@ class _Checker:
             self.need(node.expressions[0], "text", name)
             node.set("this", name)
             return BOOLEAN
+        if name in READINGS:
+            if len(node.expressions) != 1:
+                return self.note(node, f"{name} takes one value")
+            self.need(node.expressions[0], "text", name)
+            node.set("this", name)
+            return READINGS[name][0]
         return self.note(node, no_function(name))
 
     def in_code_list(self, node: exp.Expr) -> Kind:

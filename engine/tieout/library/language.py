@@ -16,6 +16,7 @@ __all__ = [
     "IDENTIFIER_CHECKS",
     "INTEGER",
     "NULL",
+    "READINGS",
     "TEXT",
     "TIMESTAMP",
     "UNKNOWN",
@@ -201,11 +202,17 @@ IDENTIFIER_CHECKS: dict[str, str] = {
     "valid_abn": "An Australian business number.",
 }
 
+READINGS: dict[str, tuple[Kind, str]] = {
+    "chinese_amount": (number(20, 2), "The amount that Chinese capitals state (壹佰元整); null where they state none."),
+}
+"""Functions from text to a value that are worked out once over the distinct values, as identifier checks are."""
+
 NAMES: frozenset[str] = frozenset(
     {function.name for function in FUNCTIONS.values()}
     | SPECIAL.keys()
     | set(AGGREGATES.values())
     | IDENTIFIER_CHECKS.keys()
+    | READINGS.keys()
     | {"substr", "len", "ltrim", "rtrim", "datetrunc", "datediff", "ceiling", "position", "decimal", "varchar"}
 )
 """Every name that may stand before an opening bracket."""

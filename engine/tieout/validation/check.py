@@ -18,7 +18,7 @@ from tieout.model.definitions import Rule, RuleSet
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation.compile import Compiled, Plan, Program, Value, compile_rules, object_id, row_no
-from tieout.validation.identifiers import verdicts
+from tieout.validation.identifiers import READINGS, verdicts
 from tieout.validation.rows import Lookup, lineage, quoted, text_literal
 
 __all__ = ["check", "prepared"]
@@ -74,12 +74,16 @@ def prepared(store: Store, plan: Plan) -> Iterator[None]:
 def _look_up(store: Store, step: Lookup) -> None:
     """Adds the verdicts on values that have none yet."""
     name = quote(step.table)
-    store.execute(Query(step.table, f"create temp table if not exists {name} (value varchar, valid boolean)"))
+    kind = READINGS[step.check][1] if step.check in READINGS else "boolean"
+    store.execute(Query(step.table, f"create temp table if not exists {name} (value varchar, valid {kind})"))
     fresh = f"select value from ({step.values.sql}) where value not in (select value from {name}) order by value"
     values = store.fetch(Query(step.values.name, fresh, step.values.parameters))["value"]
     if values.is_empty():
         return
-    frame = pl.DataFrame({"value": values, "valid": verdicts(step.check, values.to_list())})
+    found = verdicts(step.check, values.to_list())
+    frame = pl.DataFrame(
+        {"value": values, "valid": pl.Series(found, dtype=pl.String if kind != "boolean" else pl.Boolean)}
+    )
     with store.registered(frame) as view:
         store.execute(Query(step.table, f"insert into {name} select value, valid from {quote(view)}"))
 

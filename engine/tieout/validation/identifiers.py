@@ -1,4 +1,4 @@
-"""Identifier checks: one function from text to true or false for each name the condition language knows.
+"""Identifier checks: one function from text to true or false for each name the condition language knows; and readings.
 
 The only door to python-stdnum here. Nothing is looked up outside: a number can be well-formed and belong to nobody.
 """
@@ -6,6 +6,7 @@ The only door to python-stdnum here. Nothing is looked up outside: a number can 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 
 import stdnum.au.abn
 import stdnum.be.vat
@@ -27,7 +28,9 @@ import stdnum.no.orgnr
 import stdnum.pl.nip
 import stdnum.vatin
 
-__all__ = ["CHECKS", "verdicts"]
+from tieout.validation.amount_words import chinese_amount
+
+__all__ = ["CHECKS", "READINGS", "verdicts"]
 
 
 def _vat_number(text: str) -> bool:
@@ -61,14 +64,26 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "valid_abn": stdnum.au.abn.is_valid,
 }
 
+READINGS: Mapping[str, tuple[Callable[[str], Decimal | None], str]] = {
+    "chinese_amount": (chinese_amount, "DECIMAL(22,2)"),
+}
+"""Functions from text to a value, each with the SQL type of what it gives."""
+
 MAX_LENGTH = 200
 """No identifier is longer; longer text is refused before it costs time."""
 
 
-def verdicts(check: str, values: Iterable[str]) -> list[bool]:
-    """For each value whether it passes the check; what a check cannot digest does not pass."""
+def verdicts(check: str, values: Iterable[str]) -> list[bool] | list[str | None]:
+    """For each value whether it passes the check; what a check cannot digest does not pass. For a reading: what it reads."""
+    if check in READINGS:
+        return [_read(READINGS[check][0], value) for value in values]
     judge = CHECKS[check]
     return [_judged(judge, value) for value in values]
+
+
+def _read(read: Callable[[str], Decimal | None], value: str) -> str | None:
+    amount = read(value) if len(value) <= MAX_LENGTH else None
+    return None if amount is None else f"{amount:f}"
 
 
 def _judged(judge: Callable[[str], bool], value: str) -> bool:
