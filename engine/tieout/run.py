@@ -28,17 +28,17 @@ from tieout.closing import carry, totals
 from tieout.issuing import generate
 from tieout.matching import platform, reconcile
 from tieout.model.canon import CANON
-from tieout.model.errors import SourceError, TieoutError
+from tieout.model.errors import SourceError
 from tieout.model.ports import Progress
 from tieout.model.records import Query
-from tieout.store import seal
+from tieout.store import register, seal
 from tieout.store.engine import Store, quote
 from tieout.store.journal import Journal
 from tieout.validation import check
 from tieout.verify import read_manifest
 from tieout.workspace import Workspace
 
-__all__ = ["Sealed", "run"]
+__all__ = ["Sealed", "open_journal", "run"]
 
 Clock = Callable[[], dt.datetime]
 
@@ -55,6 +55,8 @@ class Sealed:
     manifest: Mapping[str, Any]
     unread: tuple[str, ...] = ()
     """Sources that could not be read, one sentence each."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was run, one sentence each: a part that is not installed ..."""
 
     @property
     def run_id(self) -> str:
@@ -69,7 +71,7 @@ def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progres
     """
     started = clock()
     as_of = as_of or workspace.as_of or started.date()
-    with _locked(workspace.runs), Journal.open(workspace.journal_url, clock=clock) as journal:
+    with _locked(workspace.runs), open_journal(workspace, clock=clock) as journal:
         _catch_up(workspace, journal)
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         with _unfinished(workspace.runs / f".{run_id}.partial") as folder:
@@ -77,7 +79,12 @@ def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progres
             manifest = conductor.conduct(started, clock)
             sealed = _seal(folder, workspace.runs / run_id, manifest)
         _journal(journal, sealed)
-    return Sealed(sealed, manifest, tuple(conductor.unread))
+    return Sealed(sealed, manifest, tuple(conductor.unread), tuple(conductor.notes))
+
+
+def open_journal(workspace: Workspace, *, clock: Clock = _utc_now) -> Journal:
+    """The workspace's journal; in a shared database its events stand under the entity's name."""
+    return Journal.open(workspace.journal_url, workspace=workspace.entity["name"], clock=clock)
 
 
 class _Conductor:
@@ -90,15 +97,17 @@ class _Conductor:
         self.progress, self.journal = progress, journal
         self.steps: list[dict[str, Any]] = []
         self.unread: list[str] = []
+        self.notes: list[str] = []
 
     def conduct(self, started: dt.datetime, clock: Clock) -> dict[str, Any]:
         workspace, as_of = self.workspace, self.as_of
         before, before_as_of = _run_before(workspace, as_of)
         with Store.create(self.folder / "run.duckdb", limits=workspace.limits) as store:
             self._intake(store)
+            self.progress.start("carry in")
             with _opened(before) as earlier:
                 carried = carry.carry_in(store, earlier, before_as_of=before_as_of)
-            self._step("carried in", rows=carried)
+            self._step("carry in", rows=carried)
             self.progress.start("validate")
             check.check(store, workspace.rule_sets, as_of=as_of)
             self._step(
@@ -107,8 +116,9 @@ class _Conductor:
             self._match(store)
             self._issue(store)
             self.progress.start("cases")
-            queue.settle(store, self.journal, workspace.routes, as_of=as_of, run_id=self.run_id)
-            self._step("cases", exceptions=store.count("exception"))
+            settled = queue.settle(store, self.journal, workspace.routes, as_of=as_of, run_id=self.run_id)
+            self.notes += settled.notes
+            self._step("cases", exceptions=settled.exceptions, raised_by_patterns=settled.raised)
             self.progress.start("close")
             totals.close(store)
             self._step("close", carried_forward=carry.carry_out(store).height, measures=store.count("control_total"))
@@ -189,6 +199,7 @@ class _Conductor:
             },
             "definitions": dict(sorted(self.workspace.fingerprint.items())),
             "inputs": documents.select("document_id", "sha256", "byte_count", "status", "mapping").to_dicts(),
+            "unread": self.unread,
             "issued": issued.select("invoice_number", "file", "sha256").to_dicts(),
             "steps": self.steps,
             "tables": [{"table": s.table, "rows": s.rows, "sha256": s.sha256} for s in seal.seals(rows)],
@@ -285,7 +296,7 @@ def _drop_working_tables(store: Store) -> None:
 
 def _catch_up(workspace: Workspace, journal: Journal) -> None:
     """Journals what was sealed by a run that was killed before it could say so."""
-    known = journal.run_ids()
+    known = {row["run_id"] for row in register.runs(journal)}
     for folder in workspace.sealed():
         if folder.name not in known:
             _journal(journal, folder)
@@ -294,12 +305,13 @@ def _catch_up(workspace: Workspace, journal: Journal) -> None:
 def _journal(journal: Journal, folder: Path) -> None:
     """Tells the journal of a sealed run: its cases, its issued documents, and last the run itself; safe to repeat."""
     manifest = read_manifest(folder)
+    as_of = dt.date.fromisoformat(manifest["as_of"])
     with Store.open(folder / "run.duckdb") as store:
         generate.commit(journal, store, run_id=folder.name)
-        queue.commit(journal, store, run_id=folder.name)
-    try:
-        journal.register_run(
-            folder.name, as_of=manifest["as_of"], manifest_sha256=seal.file_sha256(folder / "manifest.json")
-        )
-    except TieoutError:
-        raise
+        queue.commit(journal, store, run_id=folder.name, as_of=as_of, complete=not manifest["unread"])
+    register.register_run(
+        journal,
+        run_id=folder.name,
+        as_of=as_of,
+        manifest_sha256=seal.file_sha256(folder / "manifest.json"),
+    )

@@ -114,7 +114,7 @@ class _Worker:
         with Store.create(limits=Limits(threads=1)) as store:
             for name, frame in batch.frames.items():
                 store.append(name, frame)
-            check.check(store, self.packs, as_of=self.day, by_specification=not self.named)
+            check.check(store, self.packs, as_of=self.day, everywhere=self.named)
             return store.table("finding").select(pl.col("source").alias("document"), *COLUMNS[1:])
 
 

@@ -42,7 +42,7 @@ class Workspace:
     catalogue: Catalogue
     rule_sets: tuple[RuleSet, ...]
     plan: MatchPlan | None
-    routes: RoutePlan | None
+    routes: RoutePlan
     journal_url: str
     issuing: Mapping[str, Any] | None
     fail_on: str
@@ -93,14 +93,13 @@ class _Opening:
     def __init__(self, folder: Path, node: Node, catalogue: Catalogue) -> None:
         self.folder, self.node, self.catalogue = folder, node, catalogue
         self.mistakes: list[Mistake] = []
+        self.unset: set[str] = set()
 
     def workspace(self) -> Workspace:
         node = self.node
         limits = node.plain("limits", {})
         inputs = [self._input(name, each) for name, each in node["sources"].items()]
-        routing = self._one("routing", self.catalogue.routes, "routing")
-        if routing is None and node.get("routing") is None:
-            routing = self.catalogue.routes.get("default")
+        routing = self._one("routing", self.catalogue.routes, "routing") or self.catalogue.routes["default"]
         return Workspace(
             folder=self.folder,
             entity=node.plain("entity"),
@@ -155,7 +154,9 @@ class _Opening:
         """The text with its ``${NAME}`` filled in; None (and a mistake) where one is not set."""
         missing = [name for name in _NAME.findall(str(node.value)) if _secret(name) is None]
         for name in missing:
-            self.mistakes.append(node.mistake(f"{name} is not set; set it in the environment before the run"))
+            if name not in self.unset:
+                self.mistakes.append(node.mistake(f"{name} is not set; set it in the environment before the run"))
+            self.unset.add(name)
         return None if missing else _NAME.sub(lambda match: _secret(match[1]) or "", str(node.value))
 
     def _packs(self, node: Node | None) -> tuple[RuleSet, ...]:

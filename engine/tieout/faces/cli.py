@@ -22,8 +22,9 @@ from tieout.faces.export import FORMATS, export as export_run
 from tieout.model.errors import SealError, SourceError, TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
+from tieout.store import register
 from tieout.store.engine import Store
-from tieout.store.journal import Journal
+from tieout.store.seal import file_sha256
 from tieout.verify import problems, read_manifest
 from tieout.workspace import Workspace, open_workspace
 
@@ -93,7 +94,7 @@ def run(
             print(json.dumps(_result(store, sealed), ensure_ascii=False, default=str))
         else:
             _summary(store, sealed)
-    for line in sealed.unread:
+    for line in (*sealed.notes, *sealed.unread):
         terminal.errors.print(line, markup=False)
     raise typer.Exit(3 if sealed.unread else 1 if failed else 0)
 
@@ -229,13 +230,15 @@ def verify(
 
 
 def _journal_problems(workspace: Workspace, folder: Path) -> list[str]:
-    with Journal.open(workspace.journal_url) as journal:
-        broken = journal.verify()
-        registered = journal.manifest_sha256(folder.name)
-    found = [broken] if broken else []
+    with conductor.open_journal(workspace) as journal:
+        verdict = journal.verify()
+        registered = next(
+            (row["manifest_sha256"] for row in register.runs(journal) if row["run_id"] == folder.name), None
+        )
+    found = [] if verdict.holds else [f"journal: {verdict.fault}"]
     if registered is None:
         found.append(f"{folder.name}: the journal does not know this run; the next run will register it")
-    elif registered != conductor.seal.file_sha256(folder / "manifest.json"):
+    elif registered != file_sha256(folder / "manifest.json"):
         found.append(f"{folder.name}: the manifest is not the one the journal registered")
     return found
 

@@ -14,7 +14,7 @@ from tieout.model.money import MINOR_UNITS
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 
-__all__ = ["FORMATS", "export"]
+__all__ = ["FORMATS", "defused", "export"]
 
 FORMATS = ("xlsx", "parquet", "csv")
 
@@ -54,7 +54,7 @@ def _table(store: Store, name: str, to: str, out: Path) -> Path:
     if to == "parquet":
         store.table(name).write_parquet(path)
     else:
-        store.fetch(_readable(name)).pipe(_defused).write_csv(path)
+        store.fetch(_readable(name)).pipe(defused).write_csv(path)
     return path
 
 
@@ -93,7 +93,7 @@ def _plain_amount(amount: str, currency: str) -> str:
     return f"case (case {units} else 2 end) {texts} end"
 
 
-def _defused(frame: pl.DataFrame) -> pl.DataFrame:
+def defused(frame: pl.DataFrame) -> pl.DataFrame:
     """Text that a spreadsheet would run as a formula, with an apostrophe before it; numbers stay as they are."""
     number = r"^[-+]?[0-9.,]+$"
     text = pl.col(pl.String)

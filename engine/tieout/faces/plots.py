@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 if TYPE_CHECKING:
     from tieout.faces.notebook import Run
@@ -37,12 +38,14 @@ class Plots:
         """Money in that was settled, by the pass that settled it, and what was left: payments and amount, per currency."""
         rows = self._run.sql(
             """
-select p.currency, coalesce(a.pass, 'left open') as pass, count(distinct p.payment_id) as payments,
-       sum(coalesce(a.amount, p.amount)) as amount
-from payment p left join (select payment_id, pass, sum(amount) as amount from allocation
-  where status = 'accepted' and kind in ('payment', 'credit_note') group by all) a using (payment_id)
-where p.amount > 0 group by all
-order by p.currency, coalesce(a.pass, 'left open') = 'left open', payments desc, pass
+select currency, pass, count(*) as payments, sum(amount) as amount from (
+  select p.payment_id, p.currency, coalesce(a.pass, 'left open') as pass, coalesce(a.amount, p.amount) as amount
+  from payment p left join (
+    select payment_id, pass, sum(amount) as amount from allocation
+    where status = 'accepted' and kind in ('payment', 'credit_note') group by payment_id, pass
+  ) a using (payment_id)
+  where p.amount > 0
+) group by currency, pass order by currency, payments desc, pass
 """
         )
         passes = rows.group_by("pass", maintain_order=True).agg(pl.col("payments").sum())
@@ -58,7 +61,6 @@ order by p.currency, coalesce(a.pass, 'left open') = 'left open', payments desc,
         ):
             _tidy(axis, title)
             axis.set_yticks(range(len(order)), [name.replace("-", " ") for name in order])
-            axis.invert_yaxis()
             if value == "payments":
                 counts = dict(passes.iter_rows())
                 colours = [_MATCHED if name != "left open" else _OPEN for name in order]
@@ -75,6 +77,7 @@ order by p.currency, coalesce(a.pass, 'left open') = 'left open', payments desc,
                 height=height,
                 label=currency,
             )
+        left.invert_yaxis()
         right.set_xlabel("% of money in")
         right.legend(frameon=False, fontsize=8)
         return figure
@@ -121,9 +124,8 @@ from exception group by all order by reason
         bars = axis.barh(rows["rule"].to_list(), rows["n"].to_list(), color=colours)
         axis.bar_label(bars, padding=3, color=_INK, fontsize=8)
         axis.invert_yaxis()
-        for severity, colour in _SEVERITY.items():
-            axis.barh([], [], color=colour, label=severity)
-        axis.legend(frameon=False, fontsize=8, loc="lower right")
+        keys = [Patch(color=colour, label=severity) for severity, colour in _SEVERITY.items()]
+        axis.legend(handles=keys, frameon=False, fontsize=8, loc="lower right")
         return figure
 
 

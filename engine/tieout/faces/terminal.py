@@ -13,8 +13,10 @@ from rich.table import Table
 
 __all__ = ["LogProgress", "TerminalProgress", "errors", "out", "progress", "show"]
 
-out = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+# A log or a pipe has no width of its own: nothing is cut or wrapped there.
+_NO_WIDTH = 400
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _NO_WIDTH)
+errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _NO_WIDTH)
 
 
 class TerminalProgress:
@@ -75,7 +77,8 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, r
     """Prints a table; columns named in ``right`` are right-aligned. Nothing in a cell is taken as markup."""
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        number = column in right
+        table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
     out.print(table)

@@ -1,0 +1,138 @@
+"""``tieout rules``: the auditors' files on the command line. Also prints the findings of ``tieout validate``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Annotated
+
+import polars as pl
+import typer
+
+from tieout.cases.inline import run_route_cases
+from tieout.cases.route import Unroutable
+from tieout.faces import terminal
+from tieout.faces.export import defused
+from tieout.library.catalog import Catalogue
+from tieout.library.yamlfile import did_you_mean
+from tieout.model.errors import SourceError, TieoutError
+from tieout.validation import cases, describe
+
+app = typer.Typer(help="The auditors' files: check, test, list, show.")
+
+Workspace = Annotated[
+    Path | None, typer.Argument(help="A folder whose rules/ and mappings/ are laid over the shipped ones.")
+]
+
+
+@app.command()
+def check(workspace: Workspace = None) -> None:
+    """Read every rule, plan, route and mapping file; say every mistake with file:line:column."""
+    catalogue = Catalogue.load(workspace)
+    rules = sum(len(pack.rules) for pack in catalogue.rule_sets.values())
+    print(
+        f"{len(catalogue.fingerprint)} files hold: {rules} rules in {len(catalogue.rule_sets)} packs, "
+        f"{len(catalogue.mappings)} mappings, {len(catalogue.plans)} match plans, {len(catalogue.routes)} routing files"
+    )
+
+
+@app.command()
+def test(
+    workspace: Workspace = None,
+    pack: Annotated[str | None, typer.Option(help="Only this pack.")] = None,
+) -> None:
+    """Run every inline case of every rule and routing file."""
+    catalogue = Catalogue.load(workspace)
+    packs = [each for each in catalogue.rule_sets.values() if pack in (None, each.pack)]
+    outcomes = cases.run_cases(packs)
+    wrong = [each for each in outcomes if not each.holds]
+    for each in wrong:
+        print(f"{each.location}  {each.rule}: {each.message}")
+    routed = 0
+    try:
+        for routes in catalogue.routes.values() if pack is None else ():
+            for outcome in run_route_cases(routes):
+                routed += 1
+                if not outcome.holds:
+                    wrong.append(outcome)
+                    print(f"{outcome.location}  {outcome.plan}: {outcome.message}")
+    except Unroutable as exc:
+        print(exc, file=sys.stderr)
+    print(f"{len(outcomes) + routed - len(wrong)} cases hold, {len(wrong)} do not")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command("list")
+def list_rules(
+    workspace: Workspace = None,
+    pack: Annotated[str | None, typer.Option(help="Only this pack.")] = None,
+    output: Annotated[str, typer.Option("--format", help="text or csv.")] = "text",
+) -> None:
+    """The catalogue: every rule with its pack, severity, table and title."""
+    frame = describe.rule_frame(
+        each for each in Catalogue.load(workspace).rule_sets.values() if pack in (None, each.pack)
+    )
+    if output == "csv":
+        sys.stdout.write(frame.write_csv())
+        return
+    shown = ("rule", "pack", "table", "severity", "title", "title_zh", "terms")
+    terminal.show(f"{frame.height} rules", shown, frame.select(shown).iter_rows())
+
+
+@app.command()
+def show(
+    rule: Annotated[str, typer.Argument(help="The rule's id, such as BR-CO-15.")],
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", help="A workspace laid over the shipped files.")
+    ] = None,
+) -> None:
+    """One rule with its text, source, parameters, cases and SQL."""
+    packs = list(Catalogue.load(workspace).rule_sets.values())
+    found = describe.find_rule(packs, rule)
+    if found is None:
+        near = did_you_mean(rule, [each.id for pack in packs for each in pack.rules])
+        raise TieoutError(f"no rule {rule!r}{near or '; tieout rules list shows them all'}")
+    print(describe.rule_text(*found))
+
+
+# --- the findings of tieout validate ---
+
+
+def write_findings(frames: Iterable[pl.DataFrame], output: str, out: Path | None) -> int:
+    """Writes findings as they come and returns how many were fatal. Raises SourceError where the file cannot be written."""
+    if out is None:
+        return _write(frames, output, sys.stdout)
+    try:
+        with out.open("w", encoding="utf-8", newline="") as stream:
+            return _write(frames, output, stream)
+    except OSError as exc:
+        raise SourceError(f"{out}: cannot be written: {exc.strerror or exc}") from exc
+
+
+def _write(frames: Iterable[pl.DataFrame], output: str, stream: IO[str]) -> int:
+    fatal, total, shown, header = 0, 0, "", True
+    for frame in frames:
+        fatal += frame.filter(pl.col("severity") == "fatal").height
+        total += frame.height
+        if output == "jsonl":
+            stream.write(frame.write_ndjson())
+        elif output == "csv":
+            stream.write(defused(frame).write_csv(include_header=header))
+            header = False
+        else:
+            shown = _write_text(frame, stream, shown)
+    if output == "text":
+        stream.write(f"\n{total} findings, {fatal} fatal\n" if total else "no findings\n")
+    return fatal
+
+
+def _write_text(frame: pl.DataFrame, stream: IO[str], document: str) -> str:
+    for row in frame.iter_rows(named=True):
+        if row["document"] != document:
+            document = row["document"]
+            stream.write(f"\n{document}\n")
+        place = f"line {row['line']}" if row["line"] else "-"
+        terms = f" ({row['term']})" if row["term"] else ""
+        stream.write(f"  {row['severity']:11} {row['rule']:14} {place:>10}  {row['message']}{terms}\n")
+    return document
