@@ -1,0 +1,215 @@
+"""The pass on references whose items do not add up to the payment: each cent of the difference gets a name or stays open.
+
+Payments of one item follow one another by booking date; what the amount does not prove is held as ``ambiguous``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from tieout.matching.by_reference import SURE
+from tieout.matching.differences import Due, Explanation, Limits, Paid, explain
+from tieout.matching.ledger import Ledger
+from tieout.model.money import minor_units
+
+__all__ = ["by_difference"]
+
+
+def by_difference(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """References whose items do not add up: discount, fees, rounding, withholding, part payment, overpayment.
+
+    Works in rounds, the earliest payment of an item first, so that instalments follow one another. A weakly read
+    reference needs the payer to be the item's party; a payment that would fit another open item of the payer
+    exactly contradicts its own reference and is ``ambiguous``.
+    """
+    for _ in range(int(options.get("rounds", 24))):
+        rows = _different(ledger, name)
+        if rows.is_empty() or not _settle(ledger, name, rows, options):
+            return
+
+
+def _different(ledger: Ledger, name: str) -> pl.DataFrame:
+    """The items named by payments still open, the first payment of each item only; one row a (payment, item)."""
+    return ledger.rows(
+        f"{name}: items that differ",
+        """with named as (
+          select h.pno, h.ino, min(h.form) as form, min(h.token) as token, max(h.choices) as choices
+          from match_mention h join match_payment p using (pno) join match_item i using (ino)
+          where h.one and p.held is null and p.rest > 0 and i.rest <> 0 and i.currency = p.currency
+            and coalesce(i.company_code = p.company_code, true)
+          group by h.pno, h.ino
+        ),
+        turns as (
+          select n.*, row_number() over (partition by n.ino order by p.booking_date, n.pno) as place
+          from named n join match_payment p using (pno)
+        ),
+        ready as (
+          select *, bool_and(place = 1) over (partition by pno) as first,
+            count(*) over (partition by pno) as items from turns
+        )
+        select r.pno, r.ino, r.form, r.token, r.choices, r.items,
+          p.rest as paid, p.currency, p.booking_date, p.amount as paid_in_all,
+          i.rest, i.amount, i.document_date, i.discount_days, i.discount_percent, i.party_id, i.open_item_id,
+          coalesce(case when c.charges_currency = p.currency or c.charges_currency is null then c.charges_amount end, 0)
+            as charges,
+          exists (select 1 from match_payer y where y.pno = r.pno and y.party_id = i.party_id) as own_payer,
+          exists (select 1 from match_payer y where y.pno = r.pno) as known_payer,
+          (select count(*) from match_item o join match_payer y on y.party_id = o.party_id
+            where y.pno = r.pno and o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino
+              and coalesce(o.document_date <= p.booking_date, true)) as elsewhere,
+          w.* exclude (pno)
+        from ready r join match_payment p using (pno) join match_item i using (ino)
+        join payment c using (payment_id) join match_word w using (pno)
+        where r.first
+        order by r.pno, r.ino""",
+    )
+
+
+def _limits(options: Mapping[str, Any], currency: str, cache: dict[str, Limits]) -> Limits:
+    if currency not in cache:
+        cache[currency] = Limits.of(options.get("explain_difference", {}), currency, minor_units(currency))
+    return cache[currency]
+
+
+def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str, Any]) -> int:
+    """Books what can be explained and flags what cannot; the number of payments decided."""
+    cache: dict[str, Limits] = {}
+    booked: list[dict[str, Any]] = []
+    flags: list[dict[str, Any]] = []
+    for group in rows.partition_by("pno", maintain_order=True):
+        lines = group.to_dicts()
+        head = lines[0]
+        scale = 10 ** minor_units(head["currency"])
+        limits = _limits(options, head["currency"], cache)
+        outcome = _judge(lines, limits, scale)
+        if isinstance(outcome, str):
+            flags.append(_flag(head, "ambiguous", outcome, head["paid"], {"items": [x["open_item_id"] for x in lines]}))
+            continue
+        score = min(SURE[line["form"]] for line in lines) - (0 if outcome.label == "exact" else 0.03)
+        numbers = {line["ino"]: line for line in lines}
+        for part in outcome.parts:
+            line = numbers[part.item]
+            amount = _decimal(part.amount, scale)
+            booked.append(
+                {
+                    "pno": head["pno"],
+                    "ino": part.item,
+                    "kind": part.kind,
+                    "amount": amount,
+                    "item_amount": amount,
+                    "score": f"{score:.6f}",
+                    "evidence": json.dumps(
+                        {
+                            "reference": line["token"],
+                            "form": line["form"],
+                            "explained_by": outcome.label,
+                            "open_difference": _decimal(outcome.open_difference, scale),
+                            "also_possible": list(outcome.others),
+                            "payer": "own" if line["own_payer"] else "other" if line["known_payer"] else "unknown",
+                        },
+                        ensure_ascii=False,
+                    ),
+                }
+            )
+        flags += _residual_flags(head, outcome, scale)
+    if booked:
+        with ledger.store.registered(pl.DataFrame(booked)) as view:
+            ledger.accept(name, f"select * from {view}")
+    if flags:
+        with ledger.store.registered(pl.DataFrame(flags, schema_overrides={"related": pl.String})) as view:
+            ledger.flag(
+                name,
+                f"select pno, reason, related, party_id, amount::decimal(18,4) as amount, message, evidence from {view}",
+                hold=True,
+            )
+    return len(booked) + len(flags)
+
+
+def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanation | str:
+    """The explanation, or why there is none that may settle by itself."""
+    head = lines[0]
+    if any(line["choices"] > 1 for line in lines):
+        return "a reference names several open items, and the amount does not tell which"
+    paid = Paid(
+        int(head["paid"] * scale),
+        head["booking_date"],
+        charges=int(head["charges"] * scale),
+        says_fee=head.get("says_fee", False),
+        says_discount=head.get("says_discount", False),
+        says_part=head.get("says_part", False),
+        says_withholding=head.get("says_withholding", False),
+    )
+    dues = [
+        Due(
+            line["ino"],
+            int(line["rest"] * scale),
+            line["rest"] == line["amount"],
+            line["document_date"],
+            int(line["discount_days"] or 0),
+            line["discount_percent"],
+        )
+        for line in lines
+    ]
+    outcome = explain(paid, dues, limits)
+    if not outcome.parts:
+        return "the amount pays only a part of several items, and nothing tells which"
+    vague = outcome.label in ("partial", "over")
+    weak = any(line["form"] not in ("exact", "zeros") for line in lines)
+    own = all(line["own_payer"] for line in lines)
+    unproven = outcome.label != "exact" and not own and (weak or (vague and head["known_payer"]))
+    if unproven:
+        return "the reference is another customer's, and the amount does not confirm it"
+    if vague and head["elsewhere"] and not head.get("says_part", False):
+        return "the reference names one item, the amount is exactly that of another"
+    return outcome
+
+
+def _residual_flags(head: Mapping[str, Any], outcome: Explanation, scale: int) -> list[dict[str, Any]]:
+    reason = {
+        "partial": "partial_payment",
+        "discount_out_of_terms": "discount_out_of_terms",
+        "over": "overpayment",
+        "withholding": "withholding",
+    }.get(outcome.label)
+    if reason is None:
+        return []
+    open_amount = _decimal(abs(outcome.open_difference), scale)
+    message = {
+        "partial_payment": f"{open_amount} {head['currency']} of {head['open_item_id']} stay open",
+        "discount_out_of_terms": f"a discount of {open_amount} {head['currency']} was taken after its last day",
+        "overpayment": f"{open_amount} {head['currency']} are more than the items named",
+        "withholding": "the payer withheld tax",
+    }[reason]
+    amount = _decimal(sum(p.amount for p in outcome.parts if p.kind == "withholding"), scale)
+    return [
+        _flag(
+            head,
+            reason,
+            message,
+            amount if reason == "withholding" else open_amount,
+            {"also_possible": list(outcome.others)},
+        )
+    ]
+
+
+def _flag(head: Mapping[str, Any], reason: str, message: str, amount: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "pno": head["pno"],
+        "reason": reason,
+        "related": head["open_item_id"],
+        "party_id": head["party_id"],
+        "amount": str(amount),
+        "message": message,
+        "evidence": json.dumps(facts, ensure_ascii=False),
+    }
+
+
+def _decimal(minor: int, scale: int) -> str:
+    places = len(str(scale)) - 1
+    sign = "-" if minor < 0 else ""
+    whole, rest = divmod(abs(minor), scale)
+    return f"{sign}{whole}.{rest:0{places}d}" if places else f"{sign}{whole}"

@@ -1,0 +1,122 @@
+"""Payments that are no receipts for open items: returned, outgoing, between own accounts, salary, tax, interest, fees.
+
+Each pass only says so and holds the payment; nothing is allocated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tieout.matching import text
+from tieout.matching.ledger import Ledger
+
+__all__ = ["not_receivable", "outgoing", "own_transfers", "returns"]
+
+
+def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """A returned payment and its return: both stay unallocated, each names the other.
+
+    A pair has the same amount with opposite signs, the same end-to-end reference or bank reference, or, where the bank
+    marks the return, the same counterparty; the return is booked on or after the original, ``within_days``.
+    A marked return without an original is held alone.
+    """
+    days = int(options.get("within_days", 90))
+    ledger.run(
+        f"{name}: pairs",
+        f"""create or replace temp table match_pair as
+        with booked as (
+          select m.pno, m.payment_id, m.rest, m.currency, m.booking_date, m.account_key,
+            upper(trim(m.counterparty_name)) as payer, nullif(p.end_to_end_id, '') as end_to_end_id,
+            {text.compact("p.original_payment_reference")} as original,
+            coalesce(p.is_return, false) or coalesce(w.says_returned, false) as marked
+          from match_payment m join payment p using (payment_id) join match_word w using (pno)
+          where m.held is null
+        ),
+        pairs as (
+          select r.pno as return_pno, o.pno as original_pno,
+            case
+              when r.original = {text.compact("o.payment_id")} then 1
+              when r.end_to_end_id = o.end_to_end_id then 2
+              when r.marked and (r.account_key = o.account_key or r.payer = o.payer) then 3
+            end as strength,
+            r.booking_date - o.booking_date as distance
+          from booked r join booked o on o.rest = -r.rest and o.currency = r.currency
+            and o.booking_date between r.booking_date - {days} and r.booking_date
+          where r.rest < 0 and o.rest > 0
+        ),
+        ranked as (
+          select *,
+            row_number() over (partition by return_pno order by strength, distance, original_pno) as place,
+            count(*) over (partition by return_pno, strength) as alike
+          from pairs where strength is not null
+        )
+        select return_pno, original_pno, strength, alike from ranked
+        where place = 1 and (alike = 1 or strength < 3)
+        qualify row_number() over (partition by original_pno order by strength, distance, return_pno) = 1""",
+    )
+    ledger.flag(
+        name,
+        """select p.pno, 'returned_payment' as reason, o.payment_id as related, null as party_id, p.rest as amount,
+          case when p.rest < 0 then concat('returns the payment ', o.payment_id)
+            else concat('was returned by ', o.payment_id) end as message,
+          json_object('pair', o.payment_id) as evidence
+        from (
+          select return_pno as pno, original_pno as other from match_pair
+          union all select original_pno, return_pno from match_pair
+        ) x join match_payment p using (pno) join match_payment o on o.pno = x.other""",
+        hold=True,
+    )
+    ledger.flag(
+        name,
+        """select m.pno, 'returned_payment' as reason, null as related, null as party_id, m.rest as amount,
+          'a returned payment whose original is not among the payments' as message, '{}' as evidence
+        from match_payment m join payment p using (payment_id)
+        where m.held is null and m.rest < 0 and p.is_return""",
+        hold=True,
+    )
+
+
+def outgoing(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
+    """Money that goes out settles no receivable."""
+    ledger.flag(
+        name,
+        """select pno, 'not_receivable' as reason, null as related, null as party_id, rest as amount,
+          'money that went out' as message, '{}' as evidence
+        from match_payment where held is null and rest < 0""",
+        hold=True,
+    )
+
+
+def own_transfers(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
+    """Money between our own accounts, by account number or by our own name."""
+    ledger.flag(
+        name,
+        f"""with own_names as (
+          select distinct {text.compact("name")} as compact_name, upper(trim(name)) as name from company
+        )
+        select pno, 'not_receivable' as reason, null as related, null as party_id, rest as amount,
+          'a transfer between own accounts' as message, '{{}}' as evidence
+        from match_payment
+        where held is null and (account_key in (select account_key from match_own)
+          or upper(trim(counterparty_name)) in (select name from own_names)
+          or {text.compact("counterparty_name")} in (select compact_name from own_names where length(compact_name) > 5))""",
+        hold=True,
+    )
+
+
+def not_receivable(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
+    """What the plan's words call no receivable: interest, tax, insurance, card settlement, loan, fees.
+
+    A payment that names an open item is never held here.
+    """
+    ledger.flag(
+        name,
+        """select m.pno, 'not_receivable' as reason, null as related, null as party_id, m.rest as amount,
+          'its words say that it pays no invoice' as message, '{}' as evidence
+        from match_payment m join match_word w using (pno)
+        where m.held is null and (w.says_not_receivable
+            or (w.named_not_receivable and not exists (select 1 from match_payer y where y.pno = m.pno)))
+          and not exists (select 1 from match_mention h where h.pno = m.pno and h.one and h.form in ('exact', 'zeros'))""",
+        hold=True,
+    )

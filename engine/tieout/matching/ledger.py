@@ -1,0 +1,252 @@
+"""The open payments and items of one reconciliation: working tables of the store, and the only writer to them.
+
+``match_payment`` and ``match_item`` hold what is still open of each; ``match_allocation`` and ``match_flag`` what the
+passes decided. Numbers (``pno``, ``ino``) follow the keys, so nothing depends on the order in which rows came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from tieout.matching import text
+from tieout.model.errors import ControlTotalError
+from tieout.model.records import Query
+from tieout.store.engine import Store
+
+__all__ = ["MONEY_KINDS", "Ledger"]
+
+MONEY_KINDS = ("payment", "credit_note")
+TABLES = (
+    "match_payment",
+    "match_item",
+    "match_cleared",
+    "match_allocation",
+    "match_flag",
+    "match_candidate",
+    "match_accepted",
+)
+
+# The fields in which payers quote references, in the order in which the plan may name them.
+TEXT_FIELDS = ("creditor_reference", "remittance", "end_to_end_id", "instruction_id", "original_payment_reference")
+
+
+@dataclass
+class Ledger:
+    """What a pass reads and how it hands in its decisions."""
+
+    store: Store
+    ledger: str = "receivable"
+    ratio: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, name: str, sql: str, **parameters: Any) -> None:
+        """Runs a statement on the working tables."""
+        self.store.execute(Query(f"matching: {name}", sql, parameters))
+
+    def rows(self, name: str, sql: str, **parameters: Any) -> pl.DataFrame:
+        """The rows of a query on the working tables."""
+        return self.store.fetch(Query(f"matching: {name}", sql, parameters))
+
+    def count(self, name: str, sql: str, **parameters: Any) -> int:
+        """The number a query counts."""
+        return int(self.store.scalar(Query(f"matching: {name}", sql, parameters)) or 0)
+
+    # --- set up ---
+
+    def open(self) -> None:
+        """Fills the working tables from the canonical ones."""
+        self.run(
+            "accounts of our own",
+            f"""create or replace temp table match_own as
+            select distinct {text.account("account")} as account_key, company_code
+            from company where account is not null""",
+        )
+        self.run(
+            "open payments",
+            f"""create or replace temp table match_payment as
+            select
+              row_number() over (order by payment_id)::integer as pno,
+              p.payment_id, p.amount, p.amount as rest, p.currency, p.booking_date, p.counterparty_name,
+              {text.account("p.counterparty_account")} as account_key,
+              {text.plain("p.remittance")} as remittance,
+              {text.plain("p.transaction_text")} as transaction_text,
+              o.company_code, null::varchar as held
+            from payment p
+            left join (
+              select account_key, any_value(company_code) as company_code from match_own
+              group by account_key having count(distinct company_code) = 1
+            ) o on o.account_key = {text.account("p.account")}
+            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> 0
+            order by pno""",
+        )
+        self.run(
+            "open items",
+            """create or replace temp table match_item as
+            select
+              row_number() over (order by open_item_id)::integer as ino,
+              open_item_id, party_id, company_code, open_amount as amount, open_amount as rest, currency,
+              coalesce(document_date, posting_date) as document_date, due_date,
+              coalesce(discount_days, 0) as discount_days, coalesce(discount_percent, 0) as discount_percent
+            from open_item
+            where open_amount <> 0 and coalesce(ledger, $ledger) = $ledger
+            order by ino""",
+            ledger=self.ledger,
+        )
+        self.run(
+            "cleared items",
+            """create or replace temp table match_cleared as
+            select
+              -row_number() over (order by cleared_item_id)::integer as ino,
+              cleared_item_id as open_item_id, party_id, company_code, amount, currency, clearing_date
+            from cleared_item
+            where coalesce(ledger, $ledger) = $ledger
+            order by ino desc""",
+            ledger=self.ledger,
+        )
+        self.run(
+            "allocations",
+            """create or replace temp table match_allocation (
+              pno integer, ino integer, kind varchar, amount decimal(18,4), item_amount decimal(18,4),
+              pass varchar, score decimal(9,6), evidence varchar, status varchar)""",
+        )
+        self.run(
+            "flags",
+            """create or replace temp table match_flag (
+              pno integer, reason varchar, related varchar, party_id varchar, amount decimal(18,4),
+              message varchar, evidence varchar, pass varchar)""",
+        )
+        self.run(
+            "candidates",
+            """create or replace temp table match_candidate (
+              pno integer, ino integer, solution integer, amount decimal(18,4), score decimal(9,6),
+              failed varchar, evidence varchar, pass varchar)""",
+        )
+
+    def close(self) -> None:
+        """Drops the working tables."""
+        names = self.rows(
+            "working tables", "select table_name from duckdb_tables() where table_name like 'match\\_%' escape '\\'"
+        )
+        for name in sorted(names["table_name"].to_list()):
+            self.run("drop", f"drop table {name}")
+
+    # --- decisions ---
+
+    def accept(self, name: str, sql: str, **parameters: Any) -> int:
+        """Books the allocations that ``sql`` selects and returns their number.
+
+        sql: rows (pno, ino, kind, amount, item_amount, score, evidence); amount in the payment's currency,
+            item_amount in the item's, both with the sign of what they settle.
+        """
+        self.run(
+            f"{name}: decide",
+            f"""create or replace temp table match_accepted as
+            select pno::integer as pno, ino::integer as ino, kind, amount::decimal(18,4) as amount,
+              item_amount::decimal(18,4) as item_amount, score::decimal(9,6) as score, evidence
+            from ({sql})""",
+            **parameters,
+        )
+        found = self.count(f"{name}: count", "select count(*) from match_accepted")
+        if not found:
+            return 0
+        self.run(
+            f"{name}: book",
+            """insert into match_allocation
+            select pno, ino, kind, amount, item_amount, $pass, score, evidence, 'accepted' from match_accepted""",
+            **{"pass": name},
+        )
+        self.run(
+            f"{name}: items",
+            """update match_item set rest = rest - taken.amount
+            from (select ino, sum(item_amount) as amount from match_accepted group by ino) taken
+            where match_item.ino = taken.ino""",
+        )
+        self.run(
+            f"{name}: payments",
+            """update match_payment set rest = rest - used.amount, held = 'allocated'
+            from (
+              select pno, coalesce(sum(amount) filter (where kind in ('payment', 'credit_note')), 0) as amount
+              from match_accepted group by pno
+            ) used
+            where match_payment.pno = used.pno""",
+        )
+        return found
+
+    def propose(self, name: str, sql: str, **parameters: Any) -> None:
+        """Keeps allocations for a person to confirm: they use no money and close nothing."""
+        self.run(
+            f"{name}: propose",
+            f"""insert into match_allocation
+            select pno::integer, ino::integer, kind, amount, item_amount, '{name}', score, evidence, 'proposed'
+            from ({sql})""",
+            **parameters,
+        )
+
+    def flag(self, name: str, sql: str, *, hold: bool, **parameters: Any) -> int:
+        """Notes a reason for each payment ``sql`` selects; held payments take part in no later pass.
+
+        sql: rows (pno, reason, related, party_id, amount, message, evidence), one row a payment.
+        """
+        self.run(
+            f"{name}: flags",
+            f"""create or replace temp table match_accepted as
+            select pno::integer as pno, reason, related, party_id, amount, message, evidence from ({sql})""",
+            **parameters,
+        )
+        found = self.count(f"{name}: count", "select count(*) from match_accepted")
+        if found:
+            self.run(
+                f"{name}: note",
+                "insert into match_flag select *, $pass from match_accepted",
+                **{"pass": name},
+            )
+        if found and hold:
+            self.run(
+                f"{name}: hold",
+                """update match_payment set held = a.reason from match_accepted a
+                where match_payment.pno = a.pno and match_payment.held is null""",
+            )
+        return found
+
+    def show(self, name: str, sql: str, **parameters: Any) -> None:
+        """Keeps candidates that a person should see.
+
+        sql: rows (pno, ino, solution, amount, score, failed, evidence).
+        """
+        self.run(
+            f"{name}: candidates",
+            f"insert into match_candidate select *, '{name}' from ({sql})",
+            **parameters,
+        )
+
+    # --- proof ---
+
+    def prove(self) -> None:
+        """Raises ControlTotalError where a payment or an item does not balance, or a sign is wrong."""
+        faults = {
+            "payment: allocated and unallocated are not what was paid": """
+                select p.payment_id as id from match_payment p
+                left join (
+                  select pno, sum(amount) filter (where kind in ('payment', 'credit_note')) as used
+                  from match_allocation where status = 'accepted' group by pno
+                ) a using (pno)
+                where p.amount <> p.rest + coalesce(a.used, 0)
+                   or sign(p.rest) not in (0, sign(p.amount)) or abs(p.rest) > abs(p.amount)""",
+            "open_item: allocated more than was open": """
+                select i.open_item_id as id from match_item i
+                left join (
+                  select ino, sum(item_amount) as used from match_allocation where status = 'accepted' group by ino
+                ) a using (ino)
+                where i.amount <> i.rest + coalesce(a.used, 0)
+                   or sign(i.rest) not in (0, sign(i.amount)) or abs(i.rest) > abs(i.amount)""",
+            "allocation: a sign is wrong": """
+                select p.payment_id as id from match_allocation a
+                join match_item i using (ino) join match_payment p using (pno)
+                where sign(a.item_amount) <> sign(i.amount) or sign(a.amount) <> sign(i.amount)""",
+        }
+        for fault, sql in faults.items():
+            rows = self.rows(f"prove {fault}", f"select distinct id from ({sql}) order by id limit 5")
+            if rows.height:
+                raise ControlTotalError(f"{fault}: {', '.join(map(str, rows['id'].to_list()))}")

@@ -1,0 +1,309 @@
+"""Who paid: the party behind a payment, by account, customer number, tax number and name.
+
+Names are brought into comparable forms once per distinct name; equal forms are joined in SQL, the rest is blocked by
+rare groups of five letters and compared with rapidfuzz. The result, ``match_payer``, has one row a (payment, party)
+with the ground of the belief; nothing is allocated here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from anyascii import anyascii
+
+from tieout.matching import text
+from tieout.matching.ledger import Ledger
+from tieout.matching.score import compare
+
+__all__ = ["Parties", "name_forms"]
+
+_SPELLED = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "ẞ": "SS", "ß": "SS", "Ø": "OE", "Å": "AA", "Æ": "AE", "Œ": "OE"}
+_CJK = r"\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
+_BRACKETS = re.compile(r"[（(]([^（）()]*)[）)]")
+_HAS_CJK = re.compile(f"[{_CJK}]")
+
+
+def _strip_cjk_forms(name: str, forms: Sequence[str]) -> str:
+    """The name without legal forms, the longest first; brackets that become empty go with them."""
+    for form in forms:
+        name = name.replace(form, "")
+    return re.sub(r"[（(]\s*[）)]", "", name)
+
+
+def _spell(name: str) -> str:
+    """Latin capitals: umlauts written out, other scripts transliterated (each Chinese character is one syllable)."""
+    upper = name.upper()
+    for sign, letters in _SPELLED.items():
+        upper = upper.replace(sign, letters)
+    return upper if upper.isascii() else anyascii(upper).upper()
+
+
+def _skeleton(word: str) -> str:
+    """The word with spelt-out umlauts and doubled vowels folded, so that DUERR, DURR and DÜRR agree."""
+    return word.replace("AE", "A").replace("OE", "O").replace("UE", "U").replace("AA", "A")
+
+
+def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFrame:
+    """The comparable forms of each distinct name: one row a (name, variant).
+
+    Columns: name, variant (0 as written, 1 bracketed place first, 2 what stands in brackets, 3 without brackets),
+    whole (words with legal forms), core (words without), compact (core without blanks), words (core sorted).
+    """
+    cjk_forms = sorted(settings.get("legal_forms_cjk", []), key=len, reverse=True)
+    latin_forms = {
+        _skeleton(_words(_spell(f)).replace(" ", "")) for line in settings.get("legal_forms", []) for f in line
+    }
+    fillers = {_skeleton(_words(_spell(f))) for f in settings.get("fillers", [])}
+    rows: list[tuple[str, int, str, str, str, str]] = []
+    for name in names:
+        for variant, written in _variants(name):
+            is_cjk = bool(_HAS_CJK.search(written))
+            bare = _strip_cjk_forms(written, cjk_forms) if is_cjk else written
+            whole = _skeleton(_words(_spell(written)))
+            words = _skeleton(_words(_spell(bare))).split()
+            kept = [w for w in _joined(words, latin_forms) if w not in latin_forms and w not in fillers]
+            core = " ".join(kept) or " ".join(words)
+            if core:
+                compact = core.replace(" ", "")
+                rows.append((name, variant, whole.replace(" ", ""), core, compact, "".join(sorted(core.split()))))
+    return pl.DataFrame(
+        rows,
+        schema=dict.fromkeys(("name", "variant", "whole", "core", "compact", "words"), pl.String)
+        | {"variant": pl.Int32},
+        orient="row",
+    )
+
+
+def _words(name: str) -> str:
+    """Only letters and digits, single blanks; dots and apostrophes vanish (S.A. is SA), A/S is AS."""
+    name = re.sub(r"[.'’`]", "", name)
+    name = re.sub(r"\b([A-Z])/([A-Z])\b", r"\1\2", name)
+    return re.sub(r"[^A-Z0-9]+", " ", name).strip()
+
+
+def _joined(words: list[str], forms: set[str]) -> list[str]:
+    """Neighbouring words that only together are a legal form (SP Z O O) as one word; a form glued to a name split off."""
+    result: list[str] = []
+    index = 0
+    while index < len(words):
+        for size in (4, 3, 2):
+            joined = "".join(words[index : index + size])
+            if index + size <= len(words) and joined in forms and all(len(w) <= 3 for w in words[index : index + size]):
+                result.append(joined)
+                index += size
+                break
+        else:
+            result.append(words[index])
+            index += 1
+    return result
+
+
+def _variants(name: str) -> list[tuple[int, str]]:
+    """The name and, where it has brackets, its readings: place first, brackets alone, without brackets."""
+    inside = [part.strip() for part in _BRACKETS.findall(name) if part.strip()]
+    if not inside:
+        return [(0, name)]
+    outside = _BRACKETS.sub(" ", name).strip()
+    variants = [(0, _BRACKETS.sub(lambda m: f" {m[1]} ", name))]
+    if outside:
+        variants += [(1, f"{inside[0]} {outside}" if not _HAS_CJK.search(name) else inside[0] + outside), (3, outside)]
+    return [*variants, (2, inside[0])]
+
+
+class Parties:
+    """Finds, for the payments of a ledger, the parties that may have paid."""
+
+    def __init__(self, ledger: Ledger, settings: Mapping[str, Any]) -> None:
+        self.ledger = ledger
+        self.settings = settings
+        self.accept_at = float(settings.get("accept_at", 0.88))
+        self.margin = float(settings.get("margin", 0.03))
+        self.block_cap = int(settings.get("block_cap", 200))
+
+    def prepare(self) -> None:
+        """Makes ``match_party_name`` and ``match_party_account`` from the master data and the items."""
+        self.ledger.run(
+            "names of the parties",
+            """create or replace temp table match_known as
+            select distinct party_id, name, ground from (
+              select party_id, name, 'name' as ground from party
+              union all select party_id, trading_name, 'trading name' from party
+              union all select party_id, party_name, 'name' from open_item
+              union all select party_id, alternative_payer_name, 'alternative payer' from party
+            ) where party_id is not null and nullif(trim(name), '') is not null
+            order by all""",
+        )
+        known = self.ledger.rows("distinct names", "select distinct name from match_known order by name")
+        self.ledger.store.put("match_party_form", name_forms(known["name"].to_list(), self.settings))
+        self.ledger.run(
+            "customer and tax numbers in the texts",
+            f"""create or replace temp table match_customer_number as
+            with numbers as (
+              select party_id, ltrim(party_id, '0') as number from party
+              union select party_id, {text.compact("tax_identifier")} from party
+              union select party_id, {text.compact("party_tax_identifier")} from open_item
+            ),
+            telling as (
+              select number, min(party_id) as party_id from numbers
+              where length(number) >= 5 and regexp_matches(number, '[0-9]{4}') group by number
+              having count(distinct party_id) = 1
+            )
+            select t.pno, min(n.party_id) as party_id
+            from match_token t join telling n on n.number = ltrim(t.token, '0')
+            where not exists (select 1 from match_plain h where h.pno = t.pno and h.token = t.token)
+            group by t.pno having count(distinct n.party_id) = 1""",
+        )
+        self.ledger.run(
+            "accounts of the parties",
+            f"""create or replace temp table match_party_account as
+            select account_key, party_id, 'account' as ground from (
+              select distinct {text.account("account")} as account_key, party_id from party where account is not null
+            ) where account_key is not null and account_key not in (select account_key from match_own)""",
+        )
+
+    def identify(self) -> None:
+        """Makes ``match_payer``: (pno, party_id, tier, ground, score) for every payment still open.
+
+        Tier 1 is the surest; only the rows of a payment's best tier are kept. Tier 0 is the party the text says it
+        was paid for.
+        """
+        self.ledger.run(
+            "payers' names",
+            r"""create or replace temp table match_payer_name as
+            select pno, name, ground from (
+              select m.pno, nullif(trim(m.counterparty_name), '') as name, 'name' as ground from match_payment m
+              where m.held is null
+              union all
+              select m.pno, nullif(trim(p.ultimate_party_name), ''), 'on behalf of'
+              from match_payment m join payment p using (payment_id) where m.held is null
+              union all
+              select * from match_behalf
+            ) where name is not null""",
+        )
+        names = self.ledger.rows("payers' distinct names", "select distinct name from match_payer_name order by name")
+        self.ledger.store.put("match_payer_form", name_forms(names["name"].to_list(), self.settings))
+        self._equal_names()
+        self._similar_names()
+        self.ledger.run(
+            "payers",
+            """create or replace temp table match_payer as
+            with believed as (
+              select m.pno, a.party_id, 1 as tier, a.ground, 1.0::double as score
+              from match_payment m join match_party_account a using (account_key) where m.held is null
+              union all
+              select c.pno, c.party_id, 1, 'customer number', 0.99 from match_customer_number c
+              union all
+              select n.pno, b.party_id, case when n.ground = 'on behalf of' then 0 else b.tier end,
+                case when n.ground = 'on behalf of' then 'on behalf of' else b.ground end, b.score
+              from match_payer_name n join match_belief b using (name)
+              where n.ground <> 'on behalf of' or b.score >= 0.92
+            ),
+            best as (select *, min(tier) over (partition by pno) as least from believed)
+            select pno, party_id, min(tier) as tier, min(ground) as ground, max(score) as score
+            from best where tier = least
+            group by pno, party_id""",
+        )
+
+    def _equal_names(self) -> None:
+        """``match_belief``: (name, party_id, tier, ground, score) for names that agree in one of their forms."""
+        levels = [
+            ("whole", "p.variant = 0 and k.variant = 0", 1, "1.0"),
+            ("compact", "p.variant <> 2 and k.variant <> 2", 2, "0.98"),
+            ("words", "p.variant <> 2 and k.variant <> 2", 2, "0.97"),
+            ("compact", "p.variant = 2 or k.variant = 2", 3, "0.9"),
+        ]
+        selects = [
+            f"""select p.name, n.party_id, {tier} as tier, n.ground, {score}::double as score
+            from match_payer_form p join match_party_form k on p.{form} = k.{form} and ({condition})
+              join match_known n on n.name = k.name"""
+            for form, condition, tier, score in levels
+        ]
+        # Banks cut names at 27, 35 or 70 signs, with the legal form or in the middle of a word.
+        selects.append(
+            """select p.name, n.party_id, 2, n.ground, 0.96
+            from match_payer_form p join match_party_form k
+              on left(p.whole, 12) = left(k.whole, 12) and starts_with(k.whole, p.whole)
+            join match_known n on n.name = k.name
+            where length(p.whole) >= 12 and length(p.name) >= 20 and p.variant = 0 and k.variant = 0"""
+        )
+        self.ledger.run(
+            "equal names",
+            f"""create or replace temp table match_belief as
+            with found as ({" union all ".join(selects)}),
+            best as (
+              select name, party_id, min(tier) as tier, max(score) as score, min(ground) as ground
+              from found group by name, party_id
+            )
+            select name, party_id, case when ground = 'alternative payer' then 3 else tier end as tier, ground, score
+            from best""",
+        )
+
+    def _similar_names(self) -> None:
+        """Adds to ``match_belief`` the names that are only alike: rare groups of five letters block, rapidfuzz decides."""
+        self.ledger.run(
+            "letter groups of the parties",
+            """create or replace temp table match_party_gram as
+            with grams as (
+              select distinct name, variant, substring(compact, i, 5) as gram
+              from (select name, variant, compact, unnest(range(1, greatest(length(compact) - 3, 2)))::integer as i
+                    from match_party_form)
+            )
+            select *, count(*) over (partition by gram) as frequency from grams""",
+        )
+        pairs = self.ledger.rows(
+            "names that may be alike",
+            """with payers as (
+              select name, variant, core, compact from match_payer_form
+              where name not in (select name from match_belief where tier <= 2)
+            ),
+            grams as (
+              select distinct name, variant, substring(compact, i, 5) as gram
+              from (select *, unnest(range(1, greatest(length(compact) - 3, 2)))::integer as i from payers)
+            ),
+            rare as (
+              select g.name, g.variant, g.gram from grams g
+              join (select distinct gram, frequency from match_party_gram where frequency <= $cap) f using (gram)
+              qualify row_number() over (partition by g.name, g.variant order by f.frequency, gram) <= 8
+            ),
+            pairs as (
+              select distinct r.name, r.variant, k.name as known, k.variant as known_variant
+              from rare r join match_party_gram k using (gram)
+            )
+            select p.name, p.variant, p.known, p.known_variant, a.core, a.compact,
+              b.core as known_core, b.compact as known_compact
+            from pairs p
+            join match_payer_form a on a.name = p.name and a.variant = p.variant
+            join match_party_form b on b.name = p.known and b.variant = p.known_variant
+            order by p.name, p.variant, p.known, p.known_variant""",
+            cap=self.block_cap,
+        )
+        if pairs.is_empty():
+            return
+        ratio = compare("ratio", pairs["compact"], pairs["known_compact"])
+        sorted_ratio = compare("token_sort_ratio", pairs["core"], pairs["known_core"])
+        contained = compare("contained", pairs["compact"], pairs["known_compact"])
+        partial = compare("partial_ratio", pairs["compact"], pairs["known_compact"])
+        shorter = np.minimum(
+            pairs["compact"].str.len_chars().to_numpy(), pairs["known_compact"].str.len_chars().to_numpy()
+        )
+        inside = np.where(
+            (contained > 0) & (shorter >= 5), 0.92, np.where((partial >= 0.94) & (shorter >= 10), 0.89, 0)
+        )
+        pairs = pairs.with_columns(score=pl.Series(np.maximum(np.maximum(ratio, sorted_ratio) * 0.97, inside)))
+        kept = pairs.filter(pl.col("score") >= self.accept_at).select("name", "known", "score")
+        with self.ledger.store.registered(kept) as view:
+            self.ledger.run(
+                "alike names",
+                f"""insert into match_belief
+                with alike as (
+                  select v.name, n.party_id, max(v.score)::double as score, min(n.ground) as ground
+                  from {view} v join match_known n on n.name = v.known
+                  group by v.name, n.party_id
+                )
+                select name, party_id, 4, ground, score from alike
+                qualify score >= max(score) over (partition by name) - {self.margin}""",
+            )

@@ -1,0 +1,98 @@
+"""Matches payments with open items, pass by pass on what is still open; called once a run by the conductor.
+
+What the passes decided becomes ``allocation``, ``candidate`` and ``exception``; every payment is settled or has a reason.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tieout.matching import by_reference, classify, explain, near
+from tieout.matching.by_difference import by_difference
+from tieout.matching.by_party import by_party
+from tieout.matching.by_sum import by_sum
+from tieout.matching.ledger import Ledger
+from tieout.matching.parties import Parties
+from tieout.matching.references import References
+from tieout.matching.words import mark_words
+from tieout.model.definitions import MatchPlan
+from tieout.model.ports import Progress
+from tieout.store.engine import Store
+
+__all__ = ["PASSES", "reconcile"]
+
+PassFunction = Callable[[Ledger, str, Mapping[str, Any]], None]
+
+# What a pass may ``find``, and what must have been read before it runs.
+PASSES: Mapping[str, tuple[PassFunction, tuple[str, ...]]] = {
+    "returns": (classify.returns, ()),
+    "outgoing": (classify.outgoing, ()),
+    "own_transfers": (classify.own_transfers, ()),
+    "reference": (by_reference.by_reference, ("plain",)),
+    "group": (by_reference.by_group, ("close",)),
+    "settled": (by_reference.by_settled, ("close",)),
+    "wrong_currency": (near.wrong_currency, ("close",)),
+    "difference": (by_difference, ("close", "payers")),
+    "not_receivable": (classify.not_receivable, ("close", "payers")),
+    "near": (near.by_near, ("close", "payers", "unknown")),
+    "party": (by_party, ("close", "payers", "unknown")),
+    "sum": (by_sum, ("close", "payers", "unknown")),
+    "third_party": (near.third_party, ("names",)),
+}
+
+
+def reconcile(store: Store, plan: MatchPlan, *, as_of: dt.date, progress: Progress) -> None:
+    """Fills ``allocation``, ``candidate`` and ``exception`` from the canonical tables by the plan.
+
+    The result depends on the rows and the plan only, never on the order of the rows.
+    Raises ControlTotalError where money does not balance.
+    """
+    del progress
+    ledger = Ledger(store, ledger=str(plan.options.get("ledger", "receivable")))
+    try:
+        ledger.open()
+        readings = _Readings(ledger, plan)
+        for each in plan.passes:
+            function, needs = PASSES[str(each.options["find"])]
+            wanted = {*needs, "close"} if each.options.get("reading") == "close" else set(needs)
+            readings.make(wanted)
+            function(ledger, each.name, {**each.options, "names": plan.options.get("names", {})})
+        ledger.prove()
+        readings.make({"close", "payers", "unknown"})
+        explain.write(ledger, as_of=as_of)
+    finally:
+        ledger.close()
+
+
+class _Readings:
+    """What passes read beside the ledger, made when the first pass needs it."""
+
+    def __init__(self, ledger: Ledger, plan: MatchPlan) -> None:
+        self.ledger = ledger
+        self.words = dict(plan.options.get("words", {}))
+        self.references = References(ledger, plan.options.get("references", {}))
+        self.parties = Parties(ledger, plan.options.get("names", {}))
+        self.made: set[str] = set()
+        mark_words(ledger, self.words)
+
+    def make(self, wanted: set[str]) -> None:
+        """Makes the readings that are not there yet, in their own order."""
+        makers: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
+            "plain": (self.references.prepare, ()),
+            "close": (self.references.read_closely, ("plain",)),
+            "names": (self.parties.prepare, ("plain",)),
+            "payers": (self.parties.identify, ("names",)),
+            "unknown": (lambda: near.mark_unknown(self.ledger), ("close",)),
+        }
+        for reading, (maker, before) in makers.items():
+            if reading in wanted | {b for w in wanted for b in _all_before(w, makers)} and reading not in self.made:
+                del before
+                maker()
+                self.made.add(reading)
+
+
+def _all_before(reading: str, makers: Mapping[str, tuple[Any, tuple[str, ...]]]) -> set[str]:
+    before = makers[reading][1] if reading in makers else ()
+    return {*before, *(b for each in before for b in _all_before(each, makers))}
