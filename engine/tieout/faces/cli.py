@@ -18,7 +18,8 @@ from tieout import run as conductor
 from tieout import validate as validation
 from tieout.faces import cli_cases, cli_rules, terminal
 from tieout.faces.explain import explain as explain_object
-from tieout.faces.export import FORMATS, export as export_run
+from tieout.faces.export import FORMATS
+from tieout.faces.export import export as export_run
 from tieout.model.errors import SealError, SourceError, TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
