@@ -23,6 +23,7 @@ ENTRY = ("statement_id", "account", "currency", "amount", "booking_date", "value
          "check_number", "reference_number")  # fmt: skip
 
 _TRANSACTION = re.compile(r"<STMTTRN>(.*?)(?=</STMTTRN>|<STMTTRN>|</BANKTRANLIST>|\Z)", re.S | re.I)
+_EMPTY = re.compile(rb"<(NAME|MEMO|PAYEE|CHECKNUM|REFNUM|SIC)>\s*</\1>", re.I)
 _VALUE = r"<{}>\s*([^<\r\n]*)"
 
 
@@ -52,7 +53,9 @@ def read(document: Document, settings: Dict[str, Any] | None = None) -> tuple[di
             for each in statement.transactions
         ]
         findings += [_discarded(each, blocks, document.uri) for each in getattr(statement, "discarded_entries", ())]
-        findings += [_warned(text, document.uri) for text in getattr(statement, "warnings", ())]
+        findings += [
+            _warned(text, document.uri) for text in dict.fromkeys(map(str, getattr(statement, "warnings", ())))
+        ]
         statements.append(
             _statement(statement, account, rows, blocks)
             | {"statement_id": identity, "account": number, "currency": currency}
@@ -67,7 +70,9 @@ def _parse(document: Document) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ofxparse.OfxParser.parse(io.BytesIO(document.content), fail_fast=False)
+            # The library discards a transaction for an optional element that is there and empty.
+            content = _EMPTY.sub(b"", document.content)
+            return ofxparse.OfxParser.parse(io.BytesIO(content), fail_fast=False)
     except Exception as exc:  # the library raises whatever its steps raise: IndexError, AttributeError, its own
         reason = " ".join(str(exc).split()) or type(exc).__name__
         raise FormatError(f"no readable OFX: {reason[:200]}", at=Location(document.uri)) from exc
@@ -75,7 +80,7 @@ def _parse(document: Document) -> Any:
 
 def _nothing(parsed: Any, investments: int) -> str:
     if investments:
-        return f"OFX with {investments} investment statement(s); bank and card statements are read"
+        return "OFX with investment statements only; bank and card statements are read"
     status = getattr(parsed, "status", None) or {}
     severity, message = (
         status.get("severity"),
@@ -167,7 +172,8 @@ def _discarded(each: Any, blocks: _Blocks, uri: str) -> Finding:
 
 
 def _warned(text: Any, uri: str) -> Finding:
-    return Finding("IN-VALUE", "warning", f"{uri}  {' '.join(str(text).split())}", pack="intake", table="statement",
+    words = " ".join(str(text).split()).partition(" for <")[0]
+    return Finding("IN-VALUE", "warning", f"{uri}  {words}", pack="intake", table="statement",
                    object_id=uri, source=uri)  # fmt: skip
 
 

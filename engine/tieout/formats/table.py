@@ -160,7 +160,7 @@ class _Body:
             kept = [row for row, fits in zip(self._cells, good, strict=True) if fits]
             columns = list(zip(*kept, strict=True)) if kept else [()] * width
             data = [pl.Series(name, column, dtype=pl.String) for name, column in zip(names, columns, strict=True)]
-            return _empty_to_null(pl.DataFrame([*data, lines]))
+            return pl.DataFrame([*data, lines])
         if not lines.len():
             return pl.DataFrame([*(pl.Series(name, [], dtype=pl.String) for name in names), lines])
         text = "\n".join(self.rows["text"].filter(good).to_list()) + "\n"
@@ -170,7 +170,7 @@ class _Body:
         )  # fmt: skip
         if frame.height != lines.len():
             raise AssertionError("the row count of the CSV reader differs from the counted records")
-        return _empty_to_null(frame.with_columns(lines))
+        return frame.with_columns(lines)
 
 
 def _width(names: Sequence[str], body: _Body) -> int:
@@ -179,11 +179,6 @@ def _width(names: Sequence[str], body: _Body) -> int:
     while width > 1 and names[width - 1].startswith("column ") and body.never_reaches(width):
         width -= 1
     return width
-
-
-def _empty_to_null(frame: pl.DataFrame) -> pl.DataFrame:
-    texts = pl.col(pl.String)
-    return frame.with_columns(pl.when(texts.str.len_bytes() > 0).then(texts))
 
 
 def _records(text: str, delimiter: str, quote: str) -> _Records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Dict
 
 import polars as pl
@@ -17,6 +18,7 @@ __all__ = ["NAMES", "SUPPORTED", "TABLES", "by_headings", "first_generic", "fram
 
 SUPPORTED = "supported are UBL, CII and 数电票 XML, camt.052/053/054, MT940/942, OFX, and CSV, XLSX, Parquet and JSON with a mapping"
 NAMES = {"csv": "a table", "unknown": "no format that is known", "mt940": "MT940", "ofx": "OFX", "pdf": "a PDF"}
+_FRAGMENT = re.compile(r":(?:\d\d[A-Z]?|NS):")
 TABLES = ("csv", "xlsx", "parquet", "json", "jsonl")
 
 
@@ -82,6 +84,8 @@ def unknown(document: Document, kind: str) -> str:
         return f"this is BAI2, which is not read; {SUPPORTED}"
     if head[:4] == "0000" and len(head.split("\n", 1)[0].rstrip("\r")) == 128:
         return f"this is CODA, which is not read; ask the bank for camt.053; {SUPPORTED}"
+    if _FRAGMENT.match(head):
+        return "an MT940 fragment: neither an entry (:61:) nor an opening and a closing balance (:60F:, :62F:) can be read from it"
     if kind == "csv":
         line = head.split("\n", 1)[0].strip()[:120]
         return f"a table whose columns fit no mapping ({line}): write one, or name it with 'mapping:' at the source"

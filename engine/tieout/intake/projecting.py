@@ -55,7 +55,7 @@ class Projector:
         _, waiting, _ = self._waiting.setdefault(key, (mapping, {}, values))
         name = PurePosixPath(uri.replace("!", "/")).name
         for n, frame in tables.items():
-            placed = frame.with_columns(pl.lit(uri).alias(SOURCE), pl.lit(name).alias(FILE_NAME))
+            placed = _stripped(frame).with_columns(pl.lit(uri).alias(SOURCE), pl.lit(name).alias(FILE_NAME))
             waiting.setdefault(n, []).append(placed)
             self.rows += frame.height
 
@@ -90,6 +90,12 @@ class Projector:
 def _frame_of(frames: Dict[str, pl.DataFrame], each: TableMapping) -> pl.DataFrame:
     """The frame of the kind of record that makes a row; the only one where the format has but one."""
     return frames.get(each.each, frames.get("row", next(iter(frames.values()))))
+
+
+def _stripped(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with blanks (also no-break and ideographic ones) around texts taken off, and empty texts null."""
+    texts = pl.col(pl.String).str.strip_chars()
+    return frame.with_columns(texts).with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)))
 
 
 def _kinds(frame: pl.DataFrame) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from tieout.mapping.project import ROW
+from tieout.model.money import display
 from tieout.model.records import Finding, Query
 from tieout.store.engine import Store
 
@@ -72,11 +73,11 @@ def _statement(part: pl.DataFrame, uri: str) -> tuple[dict[str, Any], list[Findi
     row = part.filter(~runs).row(0, named=True)
     broken = Finding(
         "IN-BALANCE", "warning",
-        f"{uri}:{row['line']}  the balance {row['closing_balance']} does not follow from the one before it and the booking "
+        f"{uri}:{row['line']}  the balance {display(row['closing_balance'], row['currency'])} does not follow from the one before it and the booking "
         f"of {row['amount']}: a row is missing or changed",
         pack="intake", table="statement", object_id=uri, evidence={"balance": row["closing_balance"], "amount": row["amount"]},
         source=uri, line=row["line"],
-        message_zh=f"{uri}:{row['line']}  余额 {row['closing_balance']} 与上一余额及本笔金额 {row['amount']} 不衔接",
+        message_zh=f"{uri}:{row['line']}  余额 {display(row['closing_balance'], row['currency'])} 与上一余额及本笔金额 {row['amount']} 不衔接",
     )  # fmt: skip
     return found, [broken]
 
@@ -109,7 +110,7 @@ def _sums(store: Store) -> list[Finding]:
         Query(
             "statements that do not add up",
             """
-select statement_id, account, currency, opening_balance, entry_sum, closing_balance, source, line,
+select statement_id, account, currency, sequence_number, opening_balance, entry_sum, closing_balance, source, line,
        opening_balance + entry_sum - closing_balance as difference
 from statement
 where opening_balance + entry_sum <> closing_balance
@@ -120,9 +121,9 @@ order by source, line, statement_id
     return [
         _finding(
             "IN-BALANCE", "warning", row,
-            f"opening balance {row['opening_balance']} and entries of {row['entry_sum']} do not give the closing balance "
-            f"{row['closing_balance']} {row['currency']}: {row['difference']} too much",
-            f"期初余额 {row['opening_balance']} 加发生额 {row['entry_sum']} 不等于期末余额 {row['closing_balance']}，差额 {row['difference']}",
+            f"opening balance {display(row['opening_balance'], row['currency'])} and entries of {display(row['entry_sum'], row['currency'])} do not give the closing balance "
+            f"{display(row['closing_balance'], row['currency'])} {row['currency']}: {display(row['difference'], row['currency'])} too much",
+            f"期初余额 {display(row['opening_balance'], row['currency'])} 加发生额 {display(row['entry_sum'], row['currency'])} 不等于期末余额 {display(row['closing_balance'], row['currency'])}，差额 {display(row['difference'], row['currency'])}",
             ("opening_balance", "entry_sum", "closing_balance", "difference"),
         )
         for row in rows.iter_rows(named=True)
@@ -141,12 +142,12 @@ with booked as (
   where account is not null and opening_balance is not null and closing_balance is not null and message_kind <> 'camt.052'
   order by source, line
 ), followed as (
-  select *, lag(closing_balance) over each_account as before, lag(statement_id) over each_account as statement_before
+  select *, lag(closing_balance) over each_account as before, lag(source) over each_account as source_before
   from booked
   window each_account as (partition by account, currency
                           order by closing_date, opening_date, try_cast(sequence_number as bigint), sequence_number, source, line)
 )
-select statement_id, account, currency, opening_balance, opening_date, before, statement_before, source, line
+select statement_id, account, currency, sequence_number, opening_balance, before, source_before, source, line
 from followed
 where before <> opening_balance
 order by source, line, statement_id
@@ -156,10 +157,10 @@ order by source, line, statement_id
     return [
         _finding(
             "IN-CHAIN", "warning", row,
-            f"opens with {row['opening_balance']} {row['currency']}, but the statement before it ({row['statement_before']}) "
-            f"closes with {row['before']}: a statement is missing, or out of order",
-            f"期初余额 {row['opening_balance']} 与上一对账单期末余额 {row['before']} 不一致，可能缺少对账单",
-            ("opening_balance", "before", "statement_before"),
+            f"opens with {display(row['opening_balance'], row['currency'])} {row['currency']}, but the statement before it ({row['source_before']}) "
+            f"closes with {display(row['before'], row['currency'])}: a statement is missing, or out of order",
+            f"期初余额 {display(row['opening_balance'], row['currency'])} 与上一对账单期末余额 {display(row['before'], row['currency'])} 不一致，可能缺少对账单",
+            ("opening_balance", "before", "source_before"),
         )
         for row in rows.iter_rows(named=True)
     ]  # fmt: skip
@@ -171,13 +172,13 @@ def _twice(store: Store) -> list[Finding]:
             "statements that come twice",
             """
 with ordered as (
-  select *, first_value(statement_id) over same as first, row_number() over same as nth
+  select *, first_value(source) over same as first, row_number() over same as nth
   from statement
   where account is not null and closing_balance is not null and entry_count > 0
   window same as (partition by account, currency, sequence_number, opening_balance, closing_balance, opening_date,
                   closing_date, entry_count, entry_sum order by source, line, statement_id)
 )
-select statement_id, account, currency, first, source, line from ordered where nth > 1
+select statement_id, account, currency, sequence_number, first, source, line from ordered where nth > 1
 order by source, line, statement_id
 """,
         )
@@ -192,12 +193,18 @@ order by source, line, statement_id
     ]  # fmt: skip
 
 
+def _named(row: dict[str, Any]) -> str:
+    """Number and account of a statement, for a sentence."""
+    number = f" {row['sequence_number']}" if row["sequence_number"] else ""
+    return number + (f" ({row['account']})" if row["account"] else "")
+
+
 def _finding(
     rule: str, severity: str, row: dict[str, Any], text: str, text_zh: str, evidence: tuple[str, ...]
 ) -> Finding:
     place = f"{row['source']}:{row['line']}" if row["line"] else str(row["source"])
     return Finding(
-        rule, severity, f"{place}  statement {row['statement_id']}: {text}", pack="intake", table="statement",
-        object_id=row["statement_id"], message_zh=f"{place}  对账单 {row['statement_id']}：{text_zh}",
+        rule, severity, f"{place}  statement{_named(row)}: {text}", pack="intake", table="statement",
+        object_id=row["statement_id"], message_zh=f"{place}  对账单{_named(row)}：{text_zh}",
         evidence={name: row[name] for name in evidence}, source=row["source"], line=row["line"],
     )  # fmt: skip
