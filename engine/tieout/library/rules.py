@@ -38,7 +38,7 @@ KIND_OPTIONS = {
     "condition": (),
     "unique": ("columns",),
     "reference": ("column", "columns", "references", "where"),
-    "balance": ("key", "left", "right", "tolerance"),
+    "balance": ("key", "left", "right", "tolerance", "at_most"),
 }
 KIND_NEEDS = {
     "condition": ("check",),
@@ -467,7 +467,12 @@ class _Reading:
     def balance(self, table: str) -> dict[str, Any]:
         key = self.columns(self.node["key"], table)
         sides = {side: self.side(self.node[side], key) for side in ("left", "right")}
-        return {"key": key, **sides, "tolerance": self.node.plain("tolerance", 0)}
+        return {
+            "key": key,
+            **sides,
+            "tolerance": self.node.plain("tolerance", 0),
+            "at_most": self.node.plain("at_most", False),
+        }
 
     def side(self, node: Node, key: tuple[str, ...]) -> dict[str, Any]:
         table = node.plain("table")
