@@ -109,7 +109,9 @@ def _batches(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
 
 def _states(store: Store, rule_sets: Iterable[RuleSet], batch: Sequence[_Case]) -> Iterator[tuple[str, int]]:
     """(source, state) for each row that a case of the batch wants judged."""
-    plan = compile_rules(rule_sets, as_of=batch[0].test.as_of or AS_OF, everywhere=True, statuses=("active", "draft"))
+    plan = compile_rules(
+        rule_sets, as_of=batch[0].test.as_of or AS_OF, everywhere=True, statuses=("active", "draft"), careful=True
+    )
     by_rule: dict[str, set[str]] = {}
     for case in batch:
         by_rule.setdefault(case.rule.id, set()).add(case.source)

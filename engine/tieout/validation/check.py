@@ -19,7 +19,7 @@ from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation.compile import Compiled, Plan, Program, Value, compile_rules, object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
-from tieout.validation.rows import Lookup, lineage, quoted, text_literal
+from tieout.validation.rows import Codes, Lookup, lineage, quoted, text_literal
 
 __all__ = ["check", "prepared"]
 
@@ -63,12 +63,23 @@ def prepared(store: Store, plan: Plan) -> Iterator[None]:
         for step in plan.steps:
             if isinstance(step, Lookup):
                 _look_up(store, step)
+            elif isinstance(step, Codes):
+                _put_codes(store, step)
             else:
                 store.execute(step)
         yield
     finally:
         for name in (*plan.working, "~documents", "~hits", "~finding"):
             store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
+
+
+def _put_codes(store: Store, step: Codes) -> None:
+    rows = [(name, code.code, code.valid_from, code.valid_to) for name, codes in step.lists.items() for code in codes]
+    schema = {"list": pl.String, "code": pl.String, "valid_from": pl.Date, "valid_to": pl.Date}
+    with store.registered(pl.DataFrame(rows, schema=schema, orient="row")) as view:
+        store.execute(
+            Query(step.table, f"create or replace temp table {quote(step.table)} as select * from {quote(view)}")
+        )
 
 
 def _look_up(store: Store, step: Lookup) -> None:
@@ -108,8 +119,11 @@ def _judge(store: Store, program: Program, where: str) -> None:
             program.applies,
             program.rules[start : start + RULES_A_STATEMENT],
         )
-        counts = store.fetch(part.gate(where)).row(0)
-        fired = [rule for rule, count in zip(part.rules, counts, strict=True) if count]
+        query, pairs = part.gate(where)
+        # Over no rows at all count_if is null.
+        counts = {name: count or 0 for name, count in store.fetch(query).row(0, named=True).items()}
+        broken = [counts[second] if first is None else counts[first] - counts[second] for first, second in pairs]
+        fired = [rule for rule, count in zip(part.rules, broken, strict=True) if count]
         if fired:
             hits, findings = findings_of(program, fired, where)
             store.execute(hits)

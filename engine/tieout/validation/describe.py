@@ -10,7 +10,7 @@ import polars as pl
 
 from tieout.model.definitions import Rule, RuleSet
 from tieout.validation.compile import compile_rules
-from tieout.validation.rows import Lookup
+from tieout.validation.rows import Codes, Lookup
 
 __all__ = ["find_rule", "rule_frame", "rule_sql", "rule_text"]
 
@@ -58,7 +58,7 @@ def rule_sql(rule_set: RuleSet, rule: Rule) -> str:
     steps = [
         f"-- {step.table[1:]}: verdicts on\n{step.values.sql}" if isinstance(step, Lookup) else step.sql
         for step in plan.steps
-        if isinstance(step, Lookup) or step.name != "~code_list"
+        if not isinstance(step, Codes)
     ]
     program = plan.programs[0]
     fails = f"select {program.table}.*\nfrom {program.source}\nwhere {program.applies}\n  and {program.rules[0].fails}"

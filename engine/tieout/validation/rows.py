@@ -5,13 +5,15 @@ Text only. ``compile`` asks for what its conditions name and gets aliases; what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tieout.model.canon import CANON
+from tieout.model.definitions import Code
 from tieout.model.records import Query
 
-__all__ = ["Group", "Groups", "Lookup", "Rows", "lineage", "quoted", "text_literal"]
+__all__ = ["Codes", "Group", "Groups", "Lookup", "Rows", "Step", "lineage", "quoted", "text_literal"]
 
 
 def quoted(table: str, column: str) -> str:
@@ -48,6 +50,17 @@ class Lookup:
     values: Query
 
 
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Code lists to be put into a working table (list, code, valid_from, valid_to)."""
+
+    table: str
+    lists: Mapping[str, Sequence[Code]]
+
+
+Step: TypeAlias = Query | Lookup | Codes
+
+
 @dataclass(slots=True)
 class Group:
     """One child table summed up for each row above it (or, correlated, for each row of another table)."""
@@ -79,6 +92,8 @@ class Groups:
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str, str | None], Group] = {}
         self._numbers: dict[str, int] = {}
+        self.code_lists: set[str] = set()
+        """The names of the code lists that were asked for."""
 
     def name(self, letter: str) -> str:
         self._numbers[letter] = self._numbers.get(letter, 0) + 1
@@ -97,9 +112,9 @@ class Groups:
             self._groups[place] = Group(self.name("g"), rows, keys)
         return self._groups[place]
 
-    def steps(self) -> list[Query | Lookup]:
+    def steps(self) -> list[Step]:
         """Each group's look-ups, then the group."""
-        steps: list[Query | Lookup] = []
+        steps: list[Step] = []
         for group in self._groups.values():
             steps += [*group.rows.steps(), group.query()]
         return steps
@@ -113,7 +128,7 @@ class Rows:
         self.groups = groups
         self._inner = inner
         self._joins: dict[str, str] = {}
-        self._steps: list[Query | Lookup] = []
+        self._steps: list[Step] = []
         self._lookups: dict[tuple[str, str], str] = {}
         if inner:
             over, by = inner
@@ -122,7 +137,7 @@ class Rows:
     def source(self) -> str:
         return "\n".join([f'"{self.table}"', *self._joins.values()])
 
-    def steps(self) -> list[Query | Lookup]:
+    def steps(self) -> list[Step]:
         return list(self._steps)
 
     def need(self, table: str) -> None:
@@ -158,6 +173,7 @@ class Rows:
 
     def code(self, name: str, value: str) -> str:
         """The alias of the row of the code list that has the value as its code."""
+        self.groups.code_lists.add(name)
         alias = self._lookups.get((name, value))
         if alias is None:
             alias = self._lookups[name, value] = self.groups.name("c")
@@ -165,7 +181,7 @@ class Rows:
             self._joins[alias] = f'left join "~code_list" as {alias} on {on}'
         return alias
 
-    def working(self, sql: str, on: Callable[[str], str], *, before: Sequence[Query | Lookup]) -> str:
+    def working(self, sql: str, on: Callable[[str], str], *, before: Sequence[Step]) -> str:
         """The alias of a working table made of the statement and joined by ``on(alias)``."""
         alias = self.groups.name("w")
         self._steps += [*before, Query(f"~{alias}", f'create or replace temp table "~{alias}" as\n{sql}')]
