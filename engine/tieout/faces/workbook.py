@@ -100,6 +100,9 @@ def write(store: Store, manifest: Mapping[str, Any], path: Path) -> None:
         _summary(book.add_worksheet("Summary"), formats, store, manifest)
         for title, sql, note in _SHEETS:
             _sheet(book.add_worksheet(title), formats, note, store.fetch(Query(f"sheet {title}", sql)))
+        for sheet in book.worksheets():
+            sheet.set_landscape()
+            sheet.fit_to_pages(1, 0)
 
 
 class _Formats:
