@@ -123,6 +123,32 @@ def test_currencies_are_never_added_up():
     assert total(store, "payment", "JPY")["amount_in"] == D(1000)
 
 
+def test_billing_lines_count_their_own_amounts_whatever_the_document_totals():
+    store = store_with()
+    store.append(
+        "billing_line",
+        pl.DataFrame(
+            {
+                "billing_document": ["B", "B", "C"],
+                "billing_line_no": [1, 2, 1],
+                "line_net_amount": ["10", "20", "5"],
+                "currency": "EUR",
+            }
+        ),
+    )
+    store.append(
+        "issued_document",
+        pl.DataFrame({"billing_document": ["B", "C"], "status": ["issued", "invalid"], "amount": ["35.70", "5.95"]}),
+    )
+    store.append(
+        "exception", pl.DataFrame({"table": ["billing_line"], "object_id": ["C"], "reason": ["invalid_document"]})
+    )
+    totals.close(store)
+    row = total(store, "billing_line")
+    assert (row["amount_in"], row["amount_matched"], row["amount_exception"]) == (D(35), D(30), D(5))
+    assert (row["count_matched"], row["count_exception"]) == (2, 1)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

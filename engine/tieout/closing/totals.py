@@ -37,23 +37,27 @@ left join (select distinct object_id from excluded where "table" = 'open_item') 
 """
 
 _INVOICES = """
-select i.invoice_id as object_id, coalesce(i.invoice_currency_code, '') as currency,
-       coalesce(try_cast(i.invoice_total_amount_with_vat as decimal(18, 4)), 0) as amount,
-       case when e.object_id is null then amount else 0 end as settled,
-       case when e.object_id is null then 'matched' else 'exception' end as state
-from invoice i
-left join (select distinct object_id from exception where "table" = 'invoice') e on e.object_id = i.invoice_id
+select object_id, currency, total as amount, case when state = 'matched' then total else 0 end as settled, state
+from (
+  select i.invoice_id as object_id, coalesce(i.invoice_currency_code, '') as currency,
+         coalesce(try_cast(i.invoice_total_amount_with_vat as decimal(18, 4)), 0) as total,
+         case when e.object_id is null then 'matched' else 'exception' end as state
+  from invoice i
+  left join (select distinct object_id from exception where "table" = 'invoice') e on e.object_id = i.invoice_id
+)
 """
 
 _BILLING_LINES = """
-select b.billing_document || ' / ' || b.billing_line_no as object_id, coalesce(b.currency, '') as currency,
-       coalesce(try_cast(b.line_net_amount as decimal(18, 4)), 0) as amount,
-       case when d.status in ('issued', 'unchanged') then amount else 0 end as settled,
-       case when d.status in ('issued', 'unchanged') then 'matched'
-            when e.object_id is not null then 'exception' end as state
-from billing_line b
-left join issued_document d using (billing_document)
-left join (select distinct object_id from exception where "table" = 'billing_line') e on e.object_id = b.billing_document
+select object_id, currency, net_amount as amount, case when state = 'matched' then net_amount else 0 end as settled, state
+from (
+  select b.billing_document || ' / ' || b.billing_line_no as object_id, coalesce(b.currency, '') as currency,
+         coalesce(try_cast(b.line_net_amount as decimal(18, 4)), 0) as net_amount,
+         case when d.status <> 'invalid' then 'matched' when e.object_id is not null then 'exception' end as state
+  from billing_line b
+  left join issued_document d using (billing_document)
+  left join (select distinct object_id from exception where "table" = 'billing_line') e
+    on e.object_id = b.billing_document
+)
 """
 
 _DOCUMENTS = """
