@@ -163,9 +163,9 @@ class _Body:
             return pl.DataFrame([*data, lines])
         if not lines.len():
             return pl.DataFrame([*(pl.Series(name, [], dtype=pl.String) for name in names), lines])
-        text = "\n".join(self.rows["text"].filter(good).to_list()) + "\n"
+        rows = self.rows["text"] if good.all() else self.rows["text"].filter(good)
         frame = pl.read_csv(
-            text.encode(), has_header=False, separator=self.delimiter, quote_char=self.quote or None,
+            rows.str.join("\n")[0].encode(), has_header=False, separator=self.delimiter, quote_char=self.quote or None,
             infer_schema=False, new_columns=list(names),
         )  # fmt: skip
         if frame.height != lines.len():
