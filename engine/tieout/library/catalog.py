@@ -6,7 +6,6 @@ Everything wrong in any file is collected and raised once. What comes out is fro
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,8 @@ from typing import Any
 from tieout.library import yamlfile
 from tieout.library.code_lists import gathered, parse_code_list
 from tieout.library.mappings import parse_mapping
+from tieout.library.plans import parse_plan
+from tieout.library.routes import parse_routes
 from tieout.library.rules import Packs, RuleFile, parse_packs
 from tieout.library.yamlfile import Node
 from tieout.model.definitions import Code, Mapping, MatchPlan, RoutePlan, RuleSet
@@ -59,8 +60,8 @@ class Catalogue:
         code_lists = loading.code_lists()
         packs = loading.packs(code_lists)
         mappings = loading.keyed("mappings", parse_mapping)
-        plans = loading.keyed("rules/matching", _later("plans", "parse_plan"))
-        routes = loading.keyed("rules/routing", _later("routes", "parse_routes"))
+        plans = loading.keyed("rules/matching", parse_plan)
+        routes = loading.keyed("rules/routing", parse_routes)
         if loading.mistakes:
             raise DefinitionError(loading.mistakes)
         return cls(
@@ -73,14 +74,6 @@ class Catalogue:
             ignored=MappingProxyType(packs.ignored),
             warnings=tuple(packs.warnings),
         )
-
-
-def _later(module: str, function: str) -> Callable[..., Any]:
-    try:
-        parse: Callable[..., Any] = getattr(importlib.import_module(f"tieout.library.{module}"), function)
-    except ModuleNotFoundError:
-        return lambda _node: (None, [])
-    return parse
 
 
 @dataclass(frozen=True, slots=True)

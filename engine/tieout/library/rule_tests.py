@@ -6,9 +6,9 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from tieout.library.expression import chain
 from tieout.library.language import kind_of_column
 from tieout.library.mappings import no_column
+from tieout.library.scope import chain
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.canon import CANON, Column
 from tieout.model.definitions import RuleTest

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieout.library import yamlfile
-from tieout.library.expression import Scope, chain, kind_of_value, parse
+from tieout.library.expression import parse
 from tieout.library.language import Kind, unite
 from tieout.library.mappings import no_column, parse_text
 from tieout.library.rule_tests import parse_tests
+from tieout.library.scope import Scope, chain, kind_of_value
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.canon import CANON
 from tieout.model.definitions import Code, Expression, Parameter, Rule, RuleSet

@@ -386,6 +386,9 @@ def _explain(error: Any, root: Node) -> Iterator[Mistake]:
         return
     node = _find(root, error.absolute_path)
     where = _name(error.absolute_path)
+    if "propertyNames" in error.schema_path and error.instance in node.keys:
+        yield node.mistake(f"'{error.instance}' cannot be a key{where}; {_expected(error)}", key=error.instance)
+        return
     match error.validator:
         case "additionalProperties" | "unevaluatedProperties":
             known = tuple(error.schema.get("properties", {}))
@@ -398,14 +401,10 @@ def _explain(error: Any, root: Node) -> Iterator[Mistake]:
             missing = [key for key in error.validator_value if key not in error.instance]
             for key in missing:
                 if f"'{key}' is a required" in error.message:
-                    unknown = [name for name in error.instance if name not in error.schema.get("properties", {})]
+                    known = error.schema.get("properties")
+                    unknown = [name for name in error.instance if name not in known] if known else []
                     written = did_you_mean(key, unknown).replace("; did you mean", "; is it meant by")
                     yield node.mistake(f"'{key}' is missing{where}{written}")
-        case "propertyNames":
-            for key in error.instance:
-                for inner in error.context or [error]:
-                    if inner.instance == key:
-                        yield node.mistake(f"'{key}' cannot be a key{where}; {_expected(inner)}", key=key)
         case _:
             yield node.mistake(f"{_shown(error.instance)}{where}: {_expected(error)}")
 
