@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.matching.by_reference import SURE
+from tieout.matching.by_reference import SURE, by_settled
 from tieout.matching.differences import Due, Explanation, Limits, Paid, explain
 from tieout.matching.ledger import Ledger
 from tieout.model.money import minor_units
@@ -27,6 +27,7 @@ def by_difference(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
     exactly contradicts its own reference and is ``ambiguous``.
     """
     for _ in range(int(options.get("rounds", 24))):
+        by_settled(ledger, name, options)
         rows = _different(ledger, name)
         if rows.is_empty() or not _settle(ledger, name, rows, options):
             return

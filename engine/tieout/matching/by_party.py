@@ -57,6 +57,10 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           join payment c using (payment_id)
           where p.held is null and p.rest > 0 and i.rest > 0
             and y.score >= $least and not exists (select 1 from match_unknown u where u.pno = p.pno)
+            and not exists (select 1 from match_word w where w.pno = p.pno and w.says_other_purpose)
+            and not exists (
+              select 1 from match_mention h
+              where h.pno = p.pno and h.one and h.choices = 1 and h.form in ('exact', 'zeros'))
         ) where how is not null""",
         least=float(options.get("least_payer_score", 0.88)),
     )

@@ -31,6 +31,10 @@ def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         from match_payment p join match_payer y using (pno) join match_item i on {DUE}
         where p.held is null and p.rest > 0 and y.score >= $least
           and not exists (select 1 from match_unknown u where u.pno = p.pno)
+          and not exists (select 1 from match_word w where w.pno = p.pno and w.says_other_purpose)
+            and not exists (
+              select 1 from match_mention h
+              where h.pno = p.pno and h.one and h.choices = 1 and h.form in ('exact', 'zeros'))
         order by p.booking_date, p.pno, i.party_id, i.document_date, i.ino""",
         least=float(options.get("least_payer_score", 0.88)),
     )

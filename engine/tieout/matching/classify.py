@@ -10,6 +10,7 @@ from typing import Any
 
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
+from tieout.matching.words import pattern
 
 __all__ = ["not_receivable", "outgoing", "own_transfers", "returns"]
 
@@ -29,8 +30,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           select m.pno, m.payment_id, m.rest, m.currency, m.booking_date, m.account_key,
             upper(trim(m.counterparty_name)) as payer, nullif(p.end_to_end_id, '') as end_to_end_id,
             {text.compact("p.original_payment_reference")} as original,
-            coalesce(p.is_return, false) or coalesce(w.says_returned, false) as marked
-          from match_payment m join payment p using (payment_id) join match_word w using (pno)
+            coalesce(p.is_return, false) or coalesce(m.rest < 0 and regexp_matches(m.remittance, $says), false) as marked
+          from match_payment m join payment p using (payment_id)
           where m.held is null
         ),
         pairs as (
@@ -54,6 +55,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         select return_pno, original_pno, strength, alike from ranked
         where place = 1 and (alike = 1 or strength < 3)
         qualify row_number() over (partition by original_pno order by strength, distance, return_pno) = 1""",
+        says=pattern(list(options.get("words", {}).get("returned", []))),
     )
     ledger.flag(
         name,

@@ -69,30 +69,46 @@ def mark_unknown(ledger: Ledger) -> None:
 
 
 def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
-    """A number that names nothing, at most ``edits`` slips from that of exactly one item with exactly the amount.
+    """A mistyped number: at most ``edits`` slips from that of exactly one item with exactly the amount.
 
-    The item's party must be the payer where the payer is known.
+    The item's party must be the payer where the payer is known. A number that names another item by its slip counts
+    only with one slip and a known payer, and not where the item named has that amount itself (a payment made twice).
     """
     pairs = ledger.rows(
         f"{name}: items with the amount",
-        """select u.pno, c.token, k.ino, k.number, k.kind, i.party_id,
-          exists (select 1 from match_payer y where y.pno = u.pno) as known,
-          exists (select 1 from match_payer y where y.pno = u.pno and y.party_id = i.party_id) as own
-        from match_unknown u join match_payment p using (pno)
-        join match_close c on c.pno = u.pno and length(c.token) >= 6
-        join match_item i on i.rest = p.rest and i.currency = p.currency
-          and coalesce(i.company_code = p.company_code, true)
-        join match_key k on k.ino = i.ino and k.one and abs(length(k.number) - length(c.token)) <= 1
-        where p.held is null and p.rest > 0
-        order by u.pno, k.ino, c.token, k.number""",
+        """with open as (
+          select p.pno, p.rest, p.currency, p.company_code, p.booking_date,
+            exists (select 1 from match_payer y where y.pno = p.pno) as known,
+            exists (select 1 from match_mention h where h.pno = p.pno and h.one) as names,
+            exists (
+              select 1 from match_mention h left join match_item i using (ino) left join match_cleared c using (ino)
+              where h.pno = p.pno and h.one and coalesce(i.amount, c.amount) = p.rest) as explained
+          from match_payment p where p.held is null and p.rest > 0
+        )
+        select o.pno, c.token, k.ino, k.number, k.kind, o.known, o.names,
+          exists (select 1 from match_payer y where y.pno = o.pno and y.party_id = i.party_id) as own
+        from open o
+        join match_item i on i.rest = o.rest and i.currency = o.currency
+          and coalesce(i.company_code = o.company_code, true)
+          and coalesce(i.document_date <= o.booking_date, true)
+        join match_key k on k.ino = i.ino and k.one and length(k.number) >= 6
+        join match_close c on c.pno = o.pno and abs(length(k.number) - length(c.token)) <= 1
+        where not o.explained
+        order by o.pno, k.ino, c.token, k.number""",
     )
     if pairs.is_empty():
         return
     edits = int(options.get("edits", 2))
     near = (
         pairs.with_columns(distance=pl.Series(osa_distance(pairs["token"], pairs["number"])))
-        .filter(pl.col("distance") <= edits, ~pl.col("known") | pl.col("own"))
-        .sort("pno", "distance", "ino")
+        .filter(
+            pl.when(pl.col("names"))
+            .then((pl.col("distance") <= 1) & pl.col("own"))
+            .when(pl.col("own"))
+            .then(pl.col("distance") <= edits)
+            .otherwise((pl.col("distance") <= 1) & ~pl.col("known") & (pl.col("number").str.len_chars() >= 8))
+        )
+        .sort("pno", "distance", "ino", "token")
         .group_by("pno", "ino", maintain_order=True)
         .first()
     )

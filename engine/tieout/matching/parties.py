@@ -66,7 +66,7 @@ def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFram
             whole = _skeleton(_words(_spell(written)))
             words = _skeleton(_words(_spell(bare))).split()
             kept = [w for w in _joined(words, latin_forms) if w not in latin_forms and w not in fillers]
-            core = " ".join(kept) or " ".join(words)
+            core = " ".join(kept) or (" ".join(words) if variant == 0 else "")
             if core:
                 compact = core.replace(" ", "")
                 rows.append((name, variant, whole.replace(" ", ""), core, compact, "".join(sorted(core.split()))))
@@ -144,6 +144,7 @@ class Parties:
             f"""create or replace temp table match_customer_number as
             with numbers as (
               select party_id, ltrim(party_id, '0') as number from party
+              union select party_id, ltrim(party_id, '0') from open_item
               union select party_id, {text.compact("tax_identifier")} from party
               union select party_id, {text.compact("party_tax_identifier")} from open_item
             ),

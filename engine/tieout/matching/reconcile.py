@@ -13,6 +13,7 @@ from tieout.matching import by_reference, classify, explain, near
 from tieout.matching.by_difference import by_difference
 from tieout.matching.by_party import by_party
 from tieout.matching.by_sum import by_sum
+from tieout.matching.complete import by_completion
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import Parties
 from tieout.matching.references import References
@@ -34,11 +35,12 @@ PASSES: Mapping[str, tuple[PassFunction, tuple[str, ...]]] = {
     "group": (by_reference.by_group, ("close",)),
     "settled": (by_reference.by_settled, ("close",)),
     "wrong_currency": (near.wrong_currency, ("close",)),
-    "difference": (by_difference, ("close", "payers")),
-    "not_receivable": (classify.not_receivable, ("close", "payers")),
-    "near": (near.by_near, ("close", "payers", "unknown")),
-    "party": (by_party, ("close", "payers", "unknown")),
-    "sum": (by_sum, ("close", "payers", "unknown")),
+    "difference": (by_difference, ("close", "words", "payers")),
+    "not_receivable": (classify.not_receivable, ("close", "words", "payers")),
+    "completion": (by_completion, ("close",)),
+    "near": (near.by_near, ("close", "payers")),
+    "party": (by_party, ("close", "words", "payers", "unknown")),
+    "sum": (by_sum, ("close", "words", "payers", "unknown")),
     "third_party": (near.third_party, ("names",)),
 }
 
@@ -58,9 +60,10 @@ def reconcile(store: Store, plan: MatchPlan, *, as_of: dt.date, progress: Progre
             function, needs = PASSES[str(each.options["find"])]
             wanted = {*needs, "close"} if each.options.get("reading") == "close" else set(needs)
             readings.make(wanted)
-            function(ledger, each.name, {**each.options, "names": plan.options.get("names", {})})
+            shared = {key: plan.options.get(key, {}) for key in ("names", "words")}
+            function(ledger, each.name, {**each.options, **shared})
         ledger.prove()
-        readings.make({"close", "payers", "unknown"})
+        readings.make({"close", "words", "payers", "unknown"})
         explain.write(ledger, as_of=as_of)
     finally:
         ledger.close()
@@ -75,7 +78,6 @@ class _Readings:
         self.references = References(ledger, plan.options.get("references", {}))
         self.parties = Parties(ledger, plan.options.get("names", {}))
         self.made: set[str] = set()
-        mark_words(ledger, self.words)
 
     def make(self, wanted: set[str]) -> None:
         """Makes the readings that are not there yet, in their own order."""
@@ -83,7 +85,8 @@ class _Readings:
             "plain": (self.references.prepare, ()),
             "close": (self.references.read_closely, ("plain",)),
             "names": (self.parties.prepare, ("plain",)),
-            "payers": (self.parties.identify, ("names",)),
+            "words": (lambda: mark_words(self.ledger, self.words), ()),
+            "payers": (self.parties.identify, ("names", "words")),
             "unknown": (lambda: near.mark_unknown(self.ledger), ("close",)),
         }
         for reading, (maker, before) in makers.items():

@@ -110,6 +110,21 @@ def check_digits(numbers: pl.Series, own: pl.Series) -> pl.DataFrame:
 
 # --- extraction ---
 
+# A word as runs of letters and of digits. A run opens or closes a number at the end of the word, or where letters that
+# are more than one lookalike touch digits: RECHNUNG7004 holds 7004, R20Z40O342 is one number.
+_RUNS = r"""list_transform(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|'), lambda r, i: {
+  'said': r,
+  'opens': i = 1 or (regexp_matches(r, '^[0-9]')
+    and length(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|')[i - 1]) > 1),
+  'closes': i = len(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|')) or (regexp_matches(r, '^[0-9]')
+    and length(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|')[i + 1]) > 1)})"""
+
+# Whether a run is the body of a structured reference (RF and two digits before it), and so no number of its own.
+_STRUCTURED = r"""list_transform(run, lambda r, i: i > 1 and regexp_matches(
+  array_to_string(list_transform(run[greatest(i - 7, 1):i], lambda x: x.said), ' '),
+  '(^|[ |])RF [0-9]{2}[0-9]*( [0-9]+)*$'))"""
+
+
 
 class References:
     """The keys of the items and the mentions of the payments of one ledger; made once, read by several passes."""
@@ -131,7 +146,7 @@ class References:
         self.ledger.run(
             "plainly written numbers",
             rf"""create or replace temp table match_token as
-            select distinct pno, {text.compact("token")} as token from (
+            select distinct pno, {text.squeezed("token")} as token from (
               select pno, unnest(
                 regexp_extract_all(said, '[A-Z0-9]+') ||
                 regexp_extract_all(said, '[A-Z]+[-./_ ]?[0-9]+(?:[-./_ ][0-9]+)*') ||
@@ -210,24 +225,33 @@ class References:
         """
         self.ledger.run(
             "pieces of the texts",
-            rf"""create or replace temp table match_piece as
-            with runs as (
+            rf"""create or replace temp table match_run as
+            with words as (
               select t.pno, regexp_extract_all(
-                regexp_replace(said, '[^A-Z0-9 ./_\\:#°º-]', '|', 'g'), '[A-Z]+|[0-9]+|\|') as run
+                regexp_replace(said, '[^A-Z0-9 ./_\\:#°º-]', '|', 'g'), '[A-Z0-9]+|\|') as word
               from match_text t join match_payment p using (pno) where p.held is null
             ),
-            places as (select pno, run, unnest(range(1, len(run) + 1))::integer as first from runs)
-            select pno, first, (first + n - 1)::integer as last, array_to_string(run[first:first + n - 1], '') as token
-            from places, (select unnest(range(1, {self.window} + 1)) as n)
-            where first + n - 1 <= len(run)""",
+            runs as (
+              select pno, flatten(list_transform(word, lambda w: {_RUNS})) as run from words
+            )
+            select pno, run, {_STRUCTURED} as inside from runs""",
         )
         self.ledger.run(
             "pieces that may be numbers",
             f"""create or replace temp table match_close as
+            with places as (
+              select pno, run, inside, unnest(range(1, len(run) + 1))::integer as first from match_run
+            ),
+            pieces as (
+              select pno, first, (first + n - 1)::integer as last, inside[first] as within,
+                array_to_string(list_transform(run[first:first + n - 1], lambda r: r.said), '') as token
+              from places, (select unnest(range(1, {self.window} + 1)) as n)
+              where first + n - 1 <= len(run) and run[first].opens and run[first + n - 1].closes
+            )
             select pno, first, last, token, {text.without_zeros("token")} as bare, {text.folded("token")} as folded,
               regexp_full_match(token, '[0-9]+') as numeric
-            from match_piece
-            where length(token) between 2 and 40 and not contains(token, '|')
+            from pieces
+            where length(token) between 2 and 40 and not contains(token, '|') and not within
               and regexp_matches(token, '[0-9]')""",
         )
         joins = [

@@ -1,6 +1,7 @@
 """What the words of a payment say: whom it was paid for, that it is no receivable, that it is a part or has a deduction.
 
-Words come from the plan; every pattern is one RE2 expression over the plain text.
+Words come from the plan; every list becomes one RE2 expression over the plain text. Texts that differ only in their
+digits are read once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from tieout.matching.ledger import Ledger
 
 __all__ = ["mark_words", "pattern"]
 
-_SCRIPT = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}"
-
 
 def pattern(words: Sequence[str]) -> str:
     """One RE2 expression that finds any of the words: whole words in Latin script, anywhere in others.
@@ -25,35 +24,47 @@ def pattern(words: Sequence[str]) -> str:
     for word in words:
         stem = word.removesuffix("*")
         escaped = "".join(c if c.isalnum() else r"[^\pL\pN]*" if c == " " else f"\\{c}" for c in stem.upper())
-        if stem.isascii() or not any(c >= "\u2e80" for c in stem):
-            latin.append(escaped + (r"\pL*" if word.endswith("*") else ""))
-        else:
+        if any(c >= "\u2e80" for c in stem):
             other.append(escaped)
+        else:
+            latin.append(escaped + (r"\pL*" if word.endswith("*") else ""))
     parts = [rf"(?:^|[^\pL\pN])(?:{'|'.join(latin)})(?:$|[^\pL\pN])"] if latin else []
     return "|".join([*parts, *other]) or r"$^"
 
 
 def mark_words(ledger: Ledger, words: Mapping[str, Any]) -> None:
-    """Makes ``match_word``: one row a payment, two boolean columns a list of words of the plan: says_<list>
-    for its text, named_<list> for the counterparty's name.
+    """Makes ``match_word`` for the payments still open: two boolean columns a list of words of the plan.
 
-    Also makes ``match_behalf`` (pno, name, ground): the name after one of the ``on_behalf`` patterns.
+    ``says_<list>`` for the text, ``named_<list>`` for the counterparty's name. Also makes ``match_behalf`` (pno, name,
+    ground): the name after one of the ``on_behalf`` patterns.
     """
-    said = "concat_ws(' | ', m.remittance, m.transaction_text)"
-    columns = ", ".join(
-        f"coalesce(regexp_matches({said}, {text.literal(pattern(list(listed)))}), false) as says_{name}, "
-        f"coalesce(regexp_matches(m.payer, {text.literal(pattern(list(listed)))}), false) as named_{name}"
-        for name, listed in sorted(words.items())
-        if name != "on_behalf"
+    ledger.run(
+        "texts without their digits",
+        rf"""create or replace temp table match_said as
+        select pno, regexp_replace(concat_ws(' | ', remittance, transaction_text), '[0-9]+', '0', 'g') as said,
+          coalesce({text.plain("counterparty_name")}, '') as payer
+        from match_payment where held is null""",
     )
+    lists = sorted(name for name in words if name != "on_behalf")
+    found = {
+        source: ", ".join(
+            f"regexp_matches({source}, {text.literal(pattern(list(words[name])))}) as {prefix}_{name}" for name in lists
+        )
+        for source, prefix in (("said", "says"), ("payer", "named"))
+    }
     ledger.run(
         "words",
         f"""create or replace temp table match_word as
-        select pno{", " + columns if columns else ""}
-        from (select *, {text.plain("counterparty_name")} as payer from match_payment) m""",
+        select s.pno, t.* exclude (said), n.* exclude (payer)
+        from match_said s
+        join (select said{", " + found["said"] if lists else ""} from (select distinct said from match_said)) t
+          using (said)
+        join (select payer{", " + found["payer"] if lists else ""} from (select distinct payer from match_said)) n
+          using (payer)""",
     )
     behalf = " union all ".join(
-        f"select pno, nullif(trim(regexp_extract(remittance, {text.literal(expression)}, 1)), '') as name from match_payment"
+        f"""select pno, nullif(trim(regexp_extract(remittance, {text.literal(expression)}, 1)), '') as name
+        from match_payment where held is null"""
         for expression in words.get("on_behalf", [])
     )
     ledger.run(

@@ -1,0 +1,178 @@
+"""The pass on lists that name only a part of what was paid: shortened numbers, ranges, one mistyped number, one left out.
+
+What is added must be an open item of the same party and make the sum exact, in one way only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import polars as pl
+
+from tieout.matching.ledger import Ledger
+from tieout.matching.score import osa_distance
+from tieout.model.money import minor_units
+
+__all__ = ["by_completion"]
+
+
+def by_completion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """Lists of references that leave a rest which other open items of the same party explain exactly.
+
+    Tried in this order: the numbers between the first and the last one named; numbers at most ``edits`` slips from what
+    the text says; one open item whose amount is the rest, unless the rest is a round amount (a multiple of
+    ``round_amounts``), which is more often a payment on account.
+    """
+    pools = _pools(ledger, name)
+    if pools.is_empty():
+        return
+    tokens: dict[int, list[str]] = {}
+    for pno, token in _tokens(ledger, name).iter_rows():
+        tokens.setdefault(pno, []).append(token)
+    booked: list[dict[str, Any]] = []
+    used: set[int] = set()
+    for (_, pno), group in pools.group_by(["booking_date", "pno"], maintain_order=True):
+        lines = group.to_dicts()
+        found = _complete(lines, tokens.get(int(pno), []), options, used)
+        if found is None:
+            continue
+        how, chosen = found
+        used |= {line["ino"] for line in chosen}
+        for line in chosen:
+            evidence = {"completed_by": how, "reference": line["token"], "number": line["number"], "items": len(chosen)}
+            booked.append(
+                {
+                    "pno": pno,
+                    "ino": line["ino"],
+                    "kind": "payment" if line["rest"] > 0 else "credit_note",
+                    "amount": str(line["rest"]),
+                    "item_amount": str(line["rest"]),
+                    "score": "0.95" if line["token"] else "0.92",
+                    "evidence": json.dumps(evidence, ensure_ascii=False),
+                }
+            )
+    if booked:
+        with ledger.store.registered(pl.DataFrame(booked, infer_schema_length=None)) as view:
+            ledger.accept(name, f"select * from {view}")
+
+
+def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
+    """The open items of every party that a still open payment names, one row a (payment, item); ``token`` where named."""
+    return ledger.rows(
+        f"{name}: items of the named parties",
+        """with named as (
+          select h.pno, h.ino, min(h.token) as token
+          from match_mention h join match_payment p using (pno)
+          where h.one and h.choices = 1 and p.held is null and p.rest > 0
+          group by h.pno, h.ino
+        ),
+        whole as (
+          select n.pno from named n left join match_item i using (ino) join match_payment p using (pno)
+          group by n.pno having bool_and(i.ino is not null and i.rest <> 0 and i.currency = p.currency)
+        ),
+        parties as (
+          select distinct n.pno, i.party_id from named n semi join whole w using (pno) join match_item i using (ino)
+        )
+        select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, n.token, k.number
+        from parties a join match_payment p using (pno)
+        join match_item i on i.party_id = a.party_id and i.currency = p.currency and i.rest <> 0
+          and coalesce(i.company_code = p.company_code, true)
+        left join named n on n.pno = p.pno and n.ino = i.ino
+        left join (select ino, min(number) as number from match_key where kind = 'reference' group by ino) k
+          on k.ino = i.ino
+        where n.ino is not null or coalesce(i.document_date <= p.booking_date, true)
+        order by p.booking_date, p.pno, i.ino""",
+    )
+
+
+def _tokens(ledger: Ledger, name: str) -> pl.DataFrame:
+    """What else looks like a number in the texts that name an item: (pno, token), not part of any mention."""
+    return ledger.rows(
+        f"{name}: other numbers",
+        """select distinct c.pno, c.token from match_close c join match_payment p using (pno)
+        where p.held is null and length(c.token) >= 5
+          and c.pno in (select pno from match_mention)
+          and not exists (
+            select 1 from match_mention h where h.pno = c.pno and h.first <= c.last and h.last >= c.first)
+        order by c.pno, c.token""",
+    )
+
+
+def _complete(
+    lines: Sequence[dict[str, Any]], tokens: Sequence[str], options: Mapping[str, Any], used: set[int]
+) -> tuple[str, list[dict[str, Any]]] | None:
+    """How the list is completed and the items of it; None where nothing fits, or more than one way does."""
+    paid = lines[0]["paid"]
+    named = [line for line in lines if line["token"]]
+    if any(line["ino"] in used for line in named):
+        return None
+    between = _between(lines, named, used)
+    if between and sum(line["rest"] for line in between) == paid:
+        return "the numbers between", between
+    for own, strange in _readings(named):
+        rest = paid - sum(line["rest"] for line in own)
+        party = own[0]["party_id"]
+        free = [x for x in lines if not x["token"] and x["party_id"] == party and x["ino"] not in used]
+        words = [*tokens, *(line["token"] for line in strange)]
+        near = _near(free, words, 1 if strange else int(options.get("edits", 2)))
+        ways = [
+            chosen
+            for size in range(1, min(len(words), 3) + 1)
+            for chosen in combinations(near, size)
+            if sum(line["rest"] for line in chosen) == rest and (not strange or size >= len(strange))
+        ]
+        if len(ways) == 1:
+            return "a mistyped number", [*own, *ways[0]]
+        if ways or strange:
+            continue
+        minor = int(rest.scaleb(minor_units(lines[0]["currency"])))
+        step = int(options.get("round_amounts", 5) * 10 ** minor_units(lines[0]["currency"]))
+        single = [line for line in free if line["rest"] == rest]
+        if rest > 0 and len(single) == 1 and (not step or minor % step):
+            return "one item more", [*own, *single]
+    return None
+
+
+def _readings(named: Sequence[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """All items named; and, where one party has most of them, its items with the others as misread."""
+    counts = Counter(line["party_id"] for line in named)
+    if len(counts) == 1:
+        return [(list(named), [])]
+    (party, most), (_, second) = sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:2]
+    if most == second:
+        return []
+    return [([x for x in named if x["party_id"] == party], [x for x in named if x["party_id"] != party])]
+
+
+def _between(
+    lines: Sequence[dict[str, Any]], named: Sequence[dict[str, Any]], used: set[int]
+) -> list[dict[str, Any]] | None:
+    """All items of the party whose numbers lie between the only two named, these included."""
+    if len(named) != 2 or len({line["party_id"] for line in named}) != 1:
+        return None
+    low, high = sorted(str(line["number"]) for line in named)
+    if len(low) != len(high):
+        return None
+    chosen = [x for x in lines if x["number"] and len(x["number"]) == len(low) and low <= x["number"] <= high]
+    if any(x["ino"] in used or x["party_id"] != named[0]["party_id"] for x in chosen):
+        return None
+    return chosen
+
+
+def _near(free: Sequence[dict[str, Any]], words: Sequence[str], edits: int) -> list[dict[str, Any]]:
+    """The free items whose number is at most ``edits`` slips from one of the words."""
+    pairs = [
+        (n, str(line["number"]), word)
+        for n, line in enumerate(free)
+        for word in words
+        if line["number"] and abs(len(str(line["number"])) - len(word)) <= 1
+    ]
+    if not pairs:
+        return []
+    frame = pl.DataFrame(pairs, schema=["n", "number", "word"], orient="row")
+    distance = osa_distance(frame["word"], frame["number"])
+    return [free[n] for n in sorted({pairs[k][0] for k in range(len(pairs)) if distance[k] <= edits})]
