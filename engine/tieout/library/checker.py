@@ -18,6 +18,8 @@ from tieout.model.canon import CANON
 __all__ = ["Checker", "Handler", "Trees"]
 
 MAX_DEPTH = 80
+MAX_REPLACEMENT = 20
+MAX_GROWING = 3
 
 
 class Trees(Protocol):
@@ -57,6 +59,7 @@ class Checker:
         """Within an aggregate: (table, column, offset) of the columns it names; None outside."""
         self.bare: list[tuple[str, int]] = []
         """Within an aggregate: columns of the judged row that were named without their table."""
+        self.growing = 0
 
     def place(self, node: Any) -> int:
         """The offset of the node, or of the first part of it that has a place."""
@@ -136,6 +139,20 @@ class Checker:
             )
             return None
         return united, kinds
+
+    def growth(self, node: Any) -> None:
+        """Refuses replacements that, inside one another, could make a short text fill the memory."""
+        text = node.args.get("replacement")
+        if text is None or text.key != "literal":
+            self.note(node, "replace needs its replacement as text in quotes")
+        elif len(text.name) > 1:
+            self.growing += 1
+            if len(text.name) > MAX_REPLACEMENT or self.growing > MAX_GROWING:
+                self.note(
+                    node,
+                    f"at most {MAX_GROWING} replacements by more than one character, "
+                    f"each of at most {MAX_REPLACEMENT} characters",
+                )
 
     # names
 

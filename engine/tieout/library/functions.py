@@ -25,6 +25,8 @@ from tieout.model.canon import CANON
 
 __all__ = ["CALLS"]
 
+MAX_WIDTH = 1_000
+
 
 def function(check: Checker, node: Any) -> Kind:
     """A function whose arguments and result ``language`` lists."""
@@ -35,6 +37,8 @@ def function(check: Checker, node: Any) -> Kind:
             argument(check, part, wanted.rstrip("?"), known.name)
         elif not wanted.endswith("?"):
             return check.note(node, f"{known.name} needs {len(known.arguments)} arguments")
+    if node.key in ("replace", "regexpreplace"):
+        check.growth(node)
     names = {name for name, _ in known.arguments}
     for name, part in node.args.items():
         if name not in names and hasattr(part, "key") and part.key != "var":
@@ -43,7 +47,10 @@ def function(check: Checker, node: Any) -> Kind:
 
 
 def argument(check: Checker, part: Any, wanted: str, name: str) -> None:
-    if wanted not in ("literal", "pattern"):
+    if wanted == "width":
+        if not (part.key == "literal" and part.name.isdigit() and int(part.name) <= MAX_WIDTH):
+            check.note(part, f"{name} needs its length as a plain number up to {MAX_WIDTH}")
+    elif wanted not in ("literal", "pattern"):
         check.need(part, wanted, name)
     elif not (part.key == "literal" and part.is_string):
         check.note(part, f"{name} needs its {wanted if wanted == 'pattern' else 'option'} as text in quotes")

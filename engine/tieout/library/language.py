@@ -105,7 +105,7 @@ class Function:
 
     name: str
     arguments: tuple[tuple[str, str], ...]
-    """(argument, kind): text, date, integer, number, any; 'literal' text must be written out; a trailing ? is optional."""
+    """(argument, kind): text, date, integer; written out: literal, pattern (text), width (a number). ? for optional."""
     result: Kind
     meaning: str
 
@@ -124,7 +124,7 @@ FUNCTIONS: dict[str, Function] = {
     "substring": _function("substring", "this:text start:integer length:integer?", TEXT, "A part, counted from 1."),
     "left": _function("left", "this:text expression:integer", TEXT, "The first characters."),
     "right": _function("right", "this:text expression:integer", TEXT, "The last characters."),
-    "pad": _function("lpad", "this:text expression:integer fill_pattern:text", TEXT, "The text filled up."),
+    "pad": _function("lpad", "this:text expression:width fill_pattern:text", TEXT, "The text filled up."),
     "replace": _function("replace", "this:text expression:text replacement:text", TEXT, "Each occurrence replaced."),
     "splitpart": _function("split_part", "this:text delimiter:text part_index:integer", TEXT, "The n-th part."),
     "startswith": _function("starts_with", "this:text expression:text", BOOLEAN, "Whether it starts so."),

@@ -95,6 +95,8 @@ class Node:
 def _raw_index(text: str, raw: str, offset: int) -> int:
     """Where character ``offset`` of a scalar's value stands in its raw characters (quotes, indents and folds skipped)."""
     index = 0
+    if raw == text:
+        return offset
     if raw[:1] in "|>":
         index = raw.find("\n") + 1
     elif raw[:1] in "'\"":
