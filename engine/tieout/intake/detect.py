@@ -17,7 +17,14 @@ from tieout.model.records import Document, Finding
 __all__ = ["NAMES", "SUPPORTED", "TABLES", "by_headings", "first_generic", "frames_of", "unknown"]
 
 SUPPORTED = "supported are UBL, CII and 数电票 XML, camt.052/053/054, MT940/942, OFX, and CSV, XLSX, Parquet and JSON with a mapping"
-NAMES = {"csv": "a table", "unknown": "no format that is known", "mt940": "MT940", "ofx": "OFX", "pdf": "a PDF"}
+NAMES = {
+    "csv": "a table",
+    "unknown": "no format that is known",
+    "mt940": "MT940",
+    "ofx": "OFX",
+    "pdf": "a PDF",
+    "xml": "XML",
+}
 _FRAGMENT = re.compile(r":(?:\d\d[A-Z]?|NS):")
 TABLES = ("csv", "xlsx", "parquet", "json", "jsonl")
 
@@ -30,8 +37,8 @@ def frames_of(document: Document, kind: str, mapping: Mapping) -> tuple[dict[str
         return ofx.read(document, mapping.settings)
     if mapping.format == "json" or kind in ("json", "jsonl"):
         return json.read(document, mapping.settings)
-    if kind == "xml":
-        raise FormatError(f"the file is XML; the mapping {mapping.id} reads tables")
+    if kind in ("xml", "pdf", "mt940", "ofx"):
+        raise FormatError(f"{NAMES.get(kind, kind)}; the mapping {mapping.id} reads tables")
     read_as = kind if kind in ("xlsx", "parquet") else "csv"
     frame, findings = table.read(document, mapping.settings, headings=project.headings(mapping), kind=read_as)
     return {"row": frame}, findings

@@ -50,6 +50,8 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
                 continue
             for document in each.source.documents():
                 if not isinstance(document, Document):
+                    if each.options.get("optional") and isinstance(document.__cause__, FileNotFoundError):
+                        continue
                     unread.append(str(document))
                 reader.take(document, each.name, each.mapping, each.options)
                 progress.advance()

@@ -58,11 +58,18 @@ def absent(table: TableMapping, columns: Sequence[str]) -> list[tuple[Field, str
             continue
         for group in groups(each):
             if not any(name in columns for name in group):
-                near = difflib.get_close_matches(group[0].lower(), [name.lower() for name in columns], n=1, cutoff=0.6)
-                real = next((name for name in columns if near and name.lower() == near[0]), None)
-                hint = f"; did you mean '{real}'?" if real else ""
-                missing.append((each, f"no column '{group[0]}', which gives {table.table}.{each.column}{hint}"))
+                missing.append(
+                    (each, f"no column '{group[0]}', which gives {table.table}.{each.column}{_hint(group[0], columns)}")
+                )
     return missing
+
+
+def _hint(heading: str, columns: Sequence[str]) -> str:
+    """``; did you mean ...`` for the nearest column: alike, or the one that contains the heading or is contained in it."""
+    folded = {name.lower(): name for name in columns}
+    near = difflib.get_close_matches(heading.lower(), folded, n=1, cutoff=0.6)
+    near = near or [name for name in folded if heading.lower() in name or (len(name) > 2 and name in heading.lower())]
+    return f"; did you mean '{folded[near[0]]}'?" if near else ""
 
 
 def project(

