@@ -89,7 +89,7 @@ def test_predicates_choose_among_elements_of_one_name(path, expected):
         "<P k='b'><Mark/><No>2</No><Scheme><ID>TAX</ID></Scheme></P></Doc>"
     )
     if expected is None:
-        with pytest.raises(DefinitionError, match="is not a predicate|is not a step"):
+        with pytest.raises(DefinitionError, match=r"is not a predicate|is not a step"):
             one(f'{{column: seller_name, path: "{path}"}}', document)
     else:
         assert one(f'{{column: seller_name, path: "{path}"}}', document) == {"seller_name": expected}

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source, texts_of
+from tieout.mapping.lens_rows import enclosing, first, rows_of, seen
 from tieout.mapping.trie import Problem, Row, Walk
-from tieout.mapping.values import SPACE, decimal_text, to_series
+from tieout.mapping.values import POLARS, SPACE, decimal_text, typed
 from tieout.model.canon import CANON
 from tieout.model.records import Finding
 
@@ -21,7 +22,6 @@ __all__ = ["read_tables"]
 Values: TypeAlias = list[str | None]
 Names: TypeAlias = Sequence[tuple[str, str]]
 
-_POLARS: dict[str, Any] = {"date": pl.Date, "boolean": pl.Boolean, "integer": pl.Int64}
 # Widths at which banks cut a remittance text into pieces, in the middle of a word where it falls so.
 _CUT = (27, 35, 65, 140)
 
@@ -47,16 +47,18 @@ class _Reader:
         """For each table, the position of each of its rows (by identity) in the columns below."""
         self.made: dict[str, dict[str, Values]] = {}
         self.row_nos: dict[str, list[int]] = {}
+        self.counts: dict[str, Counter[int]] = {}
 
     # --- rows ---
 
     def block(self, block: Block) -> None:
-        rows = self._rows(block)
+        rows, found = rows_of(self.plan, self.walk, block, self.names)
+        self.found += found
         if keep := block.mapping.options.get("keep_when"):
             rows = self._kept(block, rows, str(keep))
         table = block.table.name
         values = self.columns(block, rows)
-        documents = [self._up(row, block.ups)[0] for row in rows]
+        documents = [enclosing(row, block.ups)[0] for row in rows]
         self._identify(block, rows, documents, values)
         frame = self._frame(block, rows, documents, values)
         places = self.places.setdefault(table, {})
@@ -67,88 +69,10 @@ class _Reader:
         self.row_nos.setdefault(table, []).extend(frame["row_no"] if "row_no" in frame.columns else [])
         self.parts.setdefault(table, []).append(frame)
 
-    def _rows(self, block: Block) -> list[Row]:
-        """The rows of a block in document order: each element of ``each``, and of ``or_each`` where it has none inside."""
-        rows = self.walk.rows[block.scope]
-        if block.fallback < 0:
-            return rows
-        inside: dict[int, list[Row]] = {}
-        for row in rows:
-            inside.setdefault(id(self._up(row, block.fallback_hops)), []).append(row)
-        result: list[Row] = []
-        for outer in self.walk.rows[block.fallback]:
-            result += self._split(block, outer, inside.get(id(outer), []))
-        return result
-
-    def _split(self, block: Block, outer: Row, inner: list[Row]) -> list[Row]:
-        """The rows inside an element: none becomes one that stands for the element; several must add up to the whole."""
-        if not inner:
-            return [self._stand_in(block, outer)]
-        split = block.mapping.options.get("split")
-        if not split or not block.whole or len(inner) == 1:
-            return inner
-        planned = next(each for each in block.columns if each.column.name == split["column"])
-        whole = self._seen(block.whole, inner[0])
-        own = tuple(source for source in planned.sources if not source.single)
-        parts = [self._first(own, row) for row in inner]
-        signs = [self._split_sign(block, row) for row in inner]
-        total = _sum(parts, signs)
-        if whole is not None and total is not None and total == Decimal(whole):
-            return inner
-        document_id, source = self.names[self._up(inner[0], block.ups)[0]]
-        shown = "no amount in one of them" if total is None else decimal_text(total)
-        self.found.append(
-            Finding(
-                rule=str(split.get("rule", "IN-BATCH-SUM")),
-                severity="warning",
-                pack="intake",
-                table=block.table.name,
-                object_id=document_id,
-                term=planned.column.term,
-                message=f"the {len(inner)} transactions of the entry add up to {shown}, not to {whole}: the entry was kept whole",
-                message_zh=f"该分录的 {len(inner)} 笔明细合计为 {shown}，与分录金额 {whole} 不符：分录未拆分",
-                evidence={"entry": whole, "transactions": parts},
-                source=source,
-                line=outer[1],
-            )
-        )
-        return [self._stand_in(block, outer)]
-
-    def _split_sign(self, block: Block, row: Row) -> int:
-        """1 where a part goes the way of its whole, -1 where it goes against it."""
-        split = block.mapping.options["split"]
-        planned = next((each for each in block.columns if each.column.name == split.get("direction")), None)
-        if planned is None or len(planned.sources) < 2:
-            return 1
-        own = next(source for source in planned.sources if not source.single)
-        mine, whole = self._seen(own, row), self._seen(planned.sources[-1], row)
-        return -1 if mine and whole and mine.strip(SPACE) != whole.strip(SPACE) else 1
-
-    def _stand_in(self, block: Block, outer: Row) -> Row:
-        """An empty row (and empty rows between) so that what stands further up is seen from it as from a real one."""
-        scopes = self.plan.trie.scopes
-        chain = []
-        number = block.scope
-        while number != block.fallback:
-            chain.append(number)
-            number = scopes[number].parent
-        row = outer
-        for number in reversed(chain):
-            inner: Row = [None] * scopes[number].width
-            inner[0], inner[1] = row, outer[1]
-            row = inner
-        return row
-
     def _kept(self, block: Block, rows: list[Row], keep: str) -> list[Row]:
         planned = next(each for each in block.columns if each.column.name == keep)
         values = self._values(block, planned, rows, {})
         return [row for row, value in zip(rows, values, strict=True) if value]
-
-    @staticmethod
-    def _up(row: Row, hops: int) -> Row:
-        for _ in range(hops):
-            row = row[0]
-        return row
 
     # --- columns ---
 
@@ -189,9 +113,7 @@ class _Reader:
         sources, options = planned.sources, planned.field.options
         if planned.choices:
             picks = made[str(options["choose"]["on"])]
-            return [
-                self._first(planned.choices.get(pick or "", ()), row) for pick, row in zip(picks, rows, strict=True)
-            ]
+            return [first(planned.choices.get(pick or "", ()), row) for pick, row in zip(picks, rows, strict=True)]
         if planned.chains:
             between = str(options["concat"]["between"])
             return [self._chained(planned, row, between) for row in rows]
@@ -200,25 +122,25 @@ class _Reader:
             return [self._signed(sources, row, negative) for row in rows]
         if singles is not None:
             return [
-                self._first(sources if single else tuple(s for s in sources if not s.single), row)
+                first(sources if single else tuple(s for s in sources if not s.single), row)
                 for single, row in zip(singles, rows, strict=True)
             ]
         if len(sources) == 1 and sources[0].hops == 0:
             index = sources[0].index
             return [row[index] for row in rows]
-        return [self._first(sources, row) for row in rows]
+        return [first(sources, row) for row in rows]
 
     def _singles(self, block: Block, planned: Planned, rows: list[Row]) -> list[bool] | None:
         """Which rows are the only one of their outer element, for columns that take its values only then."""
         if block.fallback < 0 or not any(source.single for source in planned.sources):
             return None
-        outer = [id(self._up(row, block.fallback_hops)) for row in rows]
+        outer = [id(enclosing(row, block.fallback_hops)) for row in rows]
         counts = Counter(outer)
         return [counts[each] == 1 for each in outer]
 
     def _split_only(self, block: Block, rows: list[Row], values: Values) -> Values:
         """The values of rows that share their outer element with others; where it has none, its position tells it."""
-        outer = [id(self._up(row, block.fallback_hops)) for row in rows]
+        outer = [id(enclosing(row, block.fallback_hops)) for row in rows]
         counts, position = Counter(outer), {each: n for n, each in enumerate(dict.fromkeys(outer), 1)}
         return [
             (value or f"entry {position[each]}") if counts[each] > 1 else None
@@ -227,29 +149,17 @@ class _Reader:
 
     def _chained(self, planned: Planned, row: Row, between: str) -> str | None:
         for chain in planned.chains:
-            pieces = [self._seen(source, row) for source in chain]
+            pieces = [seen(source, row) for source in chain]
             if pieces[0]:
                 return between.join(piece.strip(SPACE) for piece in pieces if piece)
-        value = self._first(planned.sources, row)
+        value = first(planned.sources, row)
         return None if value is None else str(value)
-
-    def _first(self, sources: Sequence[Source], row: Row) -> Any:
-        for source in sources:
-            value = self._seen(source, row)
-            if value is not None:
-                return value
-        return None
-
-    def _seen(self, source: Source, row: Row) -> Any:
-        for _ in range(source.hops):
-            row = row[0]
-        return row[source.index]
 
     def _signed(self, sources: Sequence[Source], row: Row, negative: str) -> str | None:
         for source in sources:
-            value = self._seen(source, row)
+            value = seen(source, row)
             if value is not None:
-                sign = self._up(row, source.hops)[source.sign]
+                sign = enclosing(row, source.hops)[source.sign]
                 return _negated(value) if sign and sign.strip(SPACE) == negative else str(value)
         return None
 
@@ -281,13 +191,13 @@ class _Reader:
         return steps
 
     def _any(self, planned: Planned, row: Row) -> str:
-        held = (pattern.search(self._seen(source, row) or "") for source, pattern in planned.patterns)
+        held = (pattern.search(seen(source, row) or "") for source, pattern in planned.patterns)
         return "true" if any(held) else "false"
 
     def _from(self, block: Block, planned: Planned, rows: list[Row], table: str) -> Values:
         """The value of the same column in the row of another table that encloses each row."""
         hops, places, column = block.parents[table], self.places[table], self.made[table][planned.column.name]
-        return [column[places[id(self._up(row, hops))]] for row in rows]
+        return [column[places[id(enclosing(row, hops))]] for row in rows]
 
     def _aggregated(self, wanted: Aggregate, rows: list[Row], counting: bool) -> Values:
         count: Counter[int] = Counter()
@@ -297,7 +207,7 @@ class _Reader:
                 held = next((row[index] for index in wanted.where if row[index]), None)
                 if held is not None and held.strip(SPACE) != wanted.equals:
                     continue
-            owner = id(self._up(row, wanted.hops))
+            owner = id(enclosing(row, wanted.hops))
             count[owner] += 1
             if wanted.index >= 0 and row[wanted.index] is not None:
                 amount = Decimal(row[wanted.index])
@@ -318,12 +228,12 @@ class _Reader:
             if "else_hash" in options:
                 self._hash(planned, rows, documents, values)
             if options.get("unique"):
-                seen: Counter[tuple[int, str | None]] = Counter()
+                times: Counter[tuple[int, str | None]] = Counter()
                 for n, value in enumerate(values[name]):
                     clean = value.strip(SPACE) if value else value
-                    seen[documents[n], clean] += 1
-                    times = seen[documents[n], clean]
-                    values[name][n] = f"{clean}#{times}" if clean and times > 1 else clean
+                    times[documents[n], clean] += 1
+                    again = times[documents[n], clean]
+                    values[name][n] = f"{clean}#{again}" if clean and again > 1 else clean
 
     def _hash(self, planned: Planned, rows: list[Row], documents: list[int], values: dict[str, Values]) -> None:
         """Gives rows without an identity one that is the same whenever and wherever the same content is read."""
@@ -334,7 +244,7 @@ class _Reader:
             place = (documents[n], group[n])
             position[place] += 1
             if not mine[n]:
-                outside = [self._seen(source, row) or "" for source in planned.hashed]
+                outside = [seen(source, row) or "" for source in planned.hashed]
                 content = [str(position[place]), *outside, *(values[column][n] or "" for column in columns)]
                 digest = hashlib.sha256("\x1f".join(content).encode()).hexdigest()
                 mine[n] = f"{wanted.get('prefix', '')}{digest[:16]}"
@@ -350,54 +260,43 @@ class _Reader:
     # --- frames ---
 
     def _frame(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> pl.DataFrame:
-        table = block.table
-        names = table.by_name
-        keys: dict[str, list[Any]] = {
-            "source": [self.names[document][1] for document in documents],
-            "line": [row[1] for row in rows],
-        }
+        """Every column of the table, in canonical order."""
+        table, names = block.table, block.table.by_name
+        raw: dict[str, Any] = {**values}
+        raw["source"] = [self.names[document][1] for document in documents]
+        raw["line"] = [row[1] for row in rows]
         if "invoice_id" in names:
-            keys["invoice_id"] = [self.names[document][0] for document in documents]
-        if "mapping" in names and "mapping" not in values:
-            keys["mapping"] = [self.plan.mapping.id] * len(rows)
+            raw["invoice_id"] = [self.names[document][0] for document in documents]
+        if "mapping" in names:
+            raw.setdefault("mapping", [self.plan.mapping.id] * len(rows))
+        owners = documents
         if "line_row_no" in names and table.parent:
-            places, hops = self.places[table.parent], block.parents[table.parent]
-            keys["line_row_no"] = [self.row_nos[table.parent][places[id(self._up(row, hops))]] for row in rows]
-        if "row_no" in names and "row_no" not in values:
-            keys["row_no"] = self._numbered(block, keys, len(rows))
-        series = []
-        planned = {each.column.name: each for each in block.columns}
-        for column in table.columns:
-            if column.name in keys:
-                dtype = _POLARS.get(column.type, pl.String)
-                series.append(pl.Series(column.name, keys[column.name], dtype=dtype))
-            elif column.name in values:
-                series.append(to_series(column, values[column.name], format=planned[column.name].kind.format))
-            else:
-                series.append(pl.Series(column.name, [None] * len(rows), dtype=_POLARS.get(column.type, pl.String)))
-        frame = pl.DataFrame(series)
-        return self._blanked(frame) if self.plan.mapping.settings.get("empty") == "absent" else frame
+            places, hops, numbers = self.places[table.parent], block.parents[table.parent], self.row_nos[table.parent]
+            owners = [id(enclosing(row, hops)) for row in rows]
+            raw["line_row_no"] = [numbers[places[owner]] for owner in owners]
+        if "row_no" in names:
+            raw.setdefault("row_no", self._numbered(table.name, owners))
+        formats = {each.column.name: each.kind.format for each in block.columns}
+        blank = self.plan.mapping.settings.get("empty") == "absent"
+        nothing = [None] * len(rows)
+        columns = {
+            column.name: typed(column, raw[column.name], format=formats[column.name], blank=blank)
+            if column.name in values
+            else raw.get(column.name, nothing)
+            for column in table.columns
+        }
+        return pl.DataFrame(
+            columns, schema={column.name: POLARS.get(column.type, pl.String) for column in table.columns}
+        )
 
-    def _numbered(self, block: Block, keys: dict[str, list[Any]], rows: int) -> list[int]:
-        """The position of each row within its parent, going on where an earlier block of the same table stopped."""
-        table = block.table
-        owner = [tuple(keys[name][n] for name in table.parent_key if name in keys) for n in range(rows)]
-        if table.parent and "line_row_no" in keys:
-            owner = [(*key, keys["line_row_no"][n]) for n, key in enumerate(owner)]
-        count: Counter[tuple[Any, ...]] = Counter()
-        for part in self.parts.get(table.name, []):
-            names = [name for name in ("invoice_id", "line_row_no") if name in part.columns]
-            count.update(part.select(names).iter_rows())
+    def _numbered(self, table: str, owners: list[int]) -> list[int]:
+        """The position of each row within its owner, going on where an earlier block of the same table stopped."""
+        count = self.counts.setdefault(table, Counter())
         numbers = []
-        for key in owner:
-            count[key] += 1
-            numbers.append(count[key])
+        for owner in owners:
+            count[owner] += 1
+            numbers.append(count[owner])
         return numbers
-
-    @staticmethod
-    def _blanked(frame: pl.DataFrame) -> pl.DataFrame:
-        texts = pl.col(pl.String)
-        return frame.with_columns(pl.when(texts != "").then(texts)) if frame.width else frame
 
     def frames(self) -> dict[str, pl.DataFrame]:
         return {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.parts.items()}
@@ -433,15 +332,6 @@ class _Reader:
             source=source,
             line=problem.line,
         )
-
-
-def _sum(parts: Sequence[str | None], signs: Sequence[int]) -> Decimal | None:
-    total = Decimal(0)
-    for part, sign in zip(parts, signs, strict=True):
-        if part is None:
-            return None
-        total += sign * Decimal(part)
-    return total
 
 
 def _negated(text: str) -> str:

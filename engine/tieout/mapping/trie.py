@@ -7,6 +7,7 @@ test of a value's kind; ``lens_read`` makes columns of the rows.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -103,7 +104,7 @@ class Trie:
 
     def __init__(self) -> None:
         self.scopes = [Scope(0, ())]
-        self._root = _Spec(scopes=[0])
+        self._root = _Spec()
         self._by_steps: dict[tuple[Step, ...], Scope] = {(): self.scopes[0]}
         self._slots: dict[tuple[Any, ...], Slot] = {}
         self._references: dict[str, tuple[Slot, Path | None]] = {}
@@ -191,7 +192,7 @@ def _named(name: str, namespace: str) -> str:
 class _Node:
     """One element of the trie with every predicate decided."""
 
-    __slots__ = ("any", "attributes", "kids", "marks", "scopes", "simple", "texts")
+    __slots__ = ("any", "attributes", "bare", "deep", "kids", "marks", "scopes", "simple", "texts")
 
     def __init__(self, specs: list[_Spec], trie: Trie, namespace: str) -> None:
         self.scopes = tuple((s, trie.scopes[s].parent, trie.scopes[s].width) for spec in specs for s in spec.scopes)
@@ -215,48 +216,53 @@ class _Node:
             for name, entries in gathered.items()
         }
         self.any = self.kids.pop("*", None)
+        self.deep = bool(self.kids or self.any)
+        self.bare = not (self.scopes or self.marks or self.texts or self.attributes)
         # Most elements give one text and nothing else: the walk takes a short way for them.
-        self.simple = (
-            self.texts[0]
-            if len(self.texts) == 1
-            and not (self.scopes or self.attributes or self.marks or self.kids or self.any or self.texts[0][3].collect)
-            else None
-        )
+        self.simple = None
+        if len(self.texts) == 1 and not (self.scopes or self.marks or self.attributes or self.deep):
+            only = self.texts[0]
+            self.simple = None if only[3].collect else only
 
 
 class _Choice:
     """An element whose meaning depends on predicates: the node is put together from those that hold, once a combination."""
 
-    __slots__ = ("_always", "_nodes", "_tested", "_trie", "namespace")
+    __slots__ = ("_always", "_conditions", "_namespace", "_nodes", "_tested", "_trie")
+    simple = None
 
     def __init__(self, entries: list[tuple[tuple[Test, ...], _Spec]], trie: Trie, namespace: str) -> None:
+        # A predicate and its negation are asked for once.
+        asked = dict.fromkeys(dataclasses.replace(test, negated=False) for tests, _ in entries for test in tests)
+        numbers = {test: n for n, test in enumerate(asked)}
+        self._conditions = tuple(_Condition(test, trie, namespace) for test in asked)
         self._always = [spec for tests, spec in entries if not tests]
         self._tested = [
-            (tuple(_Tested(test, trie, namespace) for test in tests), spec) for tests, spec in entries if tests
+            ([(numbers[dataclasses.replace(test, negated=False)], not test.negated) for test in tests], spec)
+            for tests, spec in entries
+            if tests
         ]
         self._nodes: dict[tuple[bool, ...], _Node] = {}
-        self._trie = trie
-        self.namespace = namespace
+        self._trie, self._namespace = trie, namespace
 
     def decide(self, element: Element, state: Walk) -> _Node:
-        holds = tuple(all(test.holds(element, state) for test in tests) for tests, _ in self._tested)
+        holds = tuple([condition.holds(element, state) for condition in self._conditions])
         node = self._nodes.get(holds)
         if node is None:
-            specs = self._always + [spec for (_, spec), held in zip(self._tested, holds, strict=True) if held]
-            node = self._nodes[holds] = _Node(specs, self._trie, self.namespace)
+            chosen = [spec for tests, spec in self._tested if all(holds[n] is wanted for n, wanted in tests)]
+            node = self._nodes[holds] = _Node(self._always + chosen, self._trie, self._namespace)
         return node
 
 
-class _Tested:
+class _Condition:
     """A predicate bound to the names of a namespace."""
 
-    __slots__ = ("_attribute", "_column", "_literal", "_names", "_namespace", "_negated", "_trie")
+    __slots__ = ("_attribute", "_column", "_literal", "_names", "_namespace", "_trie")
 
     def __init__(self, test: Test, trie: Trie, namespace: str) -> None:
         self._names = tuple(_named(name, namespace) for name in test.names)
-        self._attribute = test.attribute
+        self._attribute, self._column = test.attribute, test.column
         self._literal = None if test.literal is None else test.literal.strip(SPACE).casefold()
-        self._column, self._negated = test.column, test.negated
         self._trie, self._namespace = trie, namespace
 
     def holds(self, element: Element, state: Walk) -> bool:
@@ -264,15 +270,16 @@ class _Tested:
         if self._column is not None:
             value = self._trie.reference(self._column, state, self._namespace)
             if value is None:
-                return self._negated
+                return False
             wanted = value.strip(SPACE).casefold()
-        found = False
-        for each in walk(element, self._names):
-            text = each.get(self._attribute) if self._attribute else (each.text or "")
-            if text is not None and (wanted is None or text.strip(SPACE).casefold() == wanted):
-                found = True
-                break
-        return found is not self._negated
+        return self._found(element, self._names, wanted)
+
+    def _found(self, element: Element, names: tuple[str, ...], wanted: str | None) -> bool:
+        if names:
+            rest = names[1:]
+            return any(self._found(child, rest, wanted) for child in element.iterchildren(names[0]))
+        text = element.get(self._attribute) if self._attribute else element.text or ""
+        return text is not None and (wanted is None or text.strip(SPACE).casefold() == wanted)
 
 
 class Walk:
@@ -296,10 +303,7 @@ class Walk:
         row[0], row[1] = self.document, root.sourceline
         self.open[0] = row
         self.rows[0].append(row)
-        for name, scope, index, check, take in node.attributes:
-            self._take(root, root.get(name), scope, index, check, take)
-        for scope, index in node.marks:
-            self.open[scope][index] = "1"
+        self._enter(root, node)
         self._descend(root, node)
 
     def _descend(self, element: Element, above: _Node) -> None:
@@ -308,8 +312,6 @@ class Walk:
             node = get(child.tag) or other
             if node is None:
                 continue
-            if isinstance(node, _Choice):
-                node = node.decide(child, self)
             simple = node.simple
             if simple is not None:
                 scope, index, check, take = simple
@@ -321,45 +323,44 @@ class Walk:
                     else:
                         self._settle(child, text, row, index, take)
                 continue
-            for scope, parent, width in node.scopes:
-                row = [None] * width
-                row[0], row[1] = opened[parent], child.sourceline
-                opened[scope] = row
-                self.rows[scope].append(row)
-            for scope, index in node.marks:
-                opened[scope][index] = "1"
-            for scope, index, check, take in node.texts:
-                self._take(child, child.text or "", scope, index, check, take)
-            for name, scope, index, check, take in node.attributes:
-                self._take(child, child.get(name), scope, index, check, take)
-            if node.kids or node.any:
+            if isinstance(node, _Choice):
+                node = node.decide(child, self)
+            if not node.bare:
+                self._enter(child, node)
+            if node.deep:
                 self._descend(child, node)
 
+    def _enter(self, element: Element, node: _Node) -> None:
+        """Begins the rows of an element and takes what it holds itself."""
+        opened = self.open
+        for scope, parent, width in node.scopes:
+            row: Row = [None] * width
+            row[0], row[1] = opened[parent], element.sourceline
+            opened[scope] = row
+            self.rows[scope].append(row)
+        for scope, index in node.marks:
+            opened[scope][index] = "1"
+        for scope, index, check, take in node.texts:
+            self._take(element, element.text or "", opened[scope], index, check, take)
+        for name, scope, index, check, take in node.attributes:
+            text = element.get(name)
+            if text is not None:
+                self._take(element, text, opened[scope], index, check, take)
+
     def _take(
-        self,
-        element: Element,
-        text: str | None,
-        scope: int,
-        index: int,
-        check: Callable[[str], object] | None,
-        take: _Take,
+        self, element: Element, text: str, row: Row, index: int, check: Callable[[str], object] | None, take: _Take
     ) -> None:
-        if text is None:
-            return
-        row = self.open[scope]
-        if take.collect:
-            pieces = row[index] or []
-            row[index] = None
-            if text.strip(SPACE) and (check is None or check(text)):
-                row[index] = text
-            elif text.strip(SPACE):
-                self._settle(element, text, row, index, take)
-            row[index] = pieces if row[index] is None else [*pieces, row[index]]
-        elif row[index] is None:
+        if row[index] is None and not take.collect:
             if check is None or check(text):
                 row[index] = text
             else:
                 self._settle(element, text, row, index, take)
+        elif take.collect and text.strip(SPACE):
+            pieces = row[index] or []
+            row[index] = text
+            if check is not None and not check(text):
+                self._settle(element, text, row, index, take)
+            row[index] = pieces if row[index] is None else [*pieces, row[index]]
 
     def _settle(self, element: Element, text: str, row: Row, index: int, take: _Take) -> None:
         """The rare text that is not at once what it should be: kept where it can be, else noted."""

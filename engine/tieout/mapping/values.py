@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import Any
 
 import polars as pl
 
 from tieout.model.canon import Column
 
-__all__ = ["SPACE", "Kind", "Settled", "decimal_text", "kind_of", "to_series"]
+__all__ = ["POLARS", "SPACE", "Kind", "Settled", "decimal_text", "kind_of", "typed"]
 
 SPACE = " \t\r\n"
 _EXACT = Context(prec=120)
@@ -175,15 +176,20 @@ _SLOW: dict[str, Callable[[Kind, str], Settled]] = {
 }
 
 
-def to_series(column: Column, values: list[str | None], *, format: str = "iso") -> pl.Series:
-    """The values, all of which fit the column's kind, as a series: Date, Boolean and Int64; numbers stay exact text."""
-    if column.type == "boolean":
-        return pl.Series(
-            column.name, [None if value is None else BOOLEANS[value] for value in values], dtype=pl.Boolean
-        )
-    series = pl.Series(column.name, values, dtype=pl.String)
+POLARS: dict[str, Any] = {"date": pl.Date, "boolean": pl.Boolean, "integer": pl.Int64}
+
+
+def typed(column: Column, values: list[Any], *, format: str = "iso", blank: bool = False) -> list[Any]:
+    """Valid texts as the values of a canonical column: date, bool and int; numbers stay exact text. blank: '' is None."""
+    if values.count(None) == len(values):
+        return values
     if column.type == "date":
-        return series.str.to_date("%Y%m%d" if format == "102" else "%Y-%m-%d")
+        if format == "102":
+            values = [None if text is None else f"{text[:4]}-{text[4:6]}-{text[6:]}" for text in values]
+        return [None if text is None else dt.date.fromisoformat(text) for text in values]
+    if column.type == "boolean":
+        return [None if text is None else BOOLEANS[text] for text in values]
     if column.type == "integer":
-        return series.cast(pl.Int64)
-    return series.str.strip_chars(SPACE)
+        return [None if text is None else int(text) for text in values]
+    values = [None if text is None else text.strip(SPACE) for text in values]
+    return [text or None for text in values] if blank else values
