@@ -174,7 +174,7 @@ def conflicts() -> Query:
         """
 select billing_document, billing_line_no, currency, quantity, net_price, line_net_amount, computed, source, line
 from issuing_line
-where line_net_amount is distinct from computed and (line_net_amount is not null or computed is null)
+where computed is null or line_net_amount <> computed
 order by billing_document, row_no
 """,
     )
@@ -303,7 +303,8 @@ _BREAKDOWN = Query(
     "VAT breakdown",
     f"""
 select n.invoice_id, v.row_no, v.taxable as vat_category_taxable_amount, v.tax as vat_category_tax_amount,
-       v.vat_category_code, v.vat_rate as vat_category_rate, v.reason as vat_exemption_reason_text,
+       v.vat_category_code, v.vat_rate as vat_category_rate, 'VAT' as tax_scheme,
+       v.reason as vat_exemption_reason_text,
        case v.vat_category_code {" ".join(f"when '{category}' then '{code}'" for category, code in _VATEX.items())}
          end as vat_exemption_reason_code,
        h.source, h.line
@@ -318,7 +319,7 @@ _INVOICE_LINES = Query(
 select n.invoice_id, l.row_no, cast(l.billing_line_no as varchar) as invoice_line_identifier,
        l.quantity as invoiced_quantity, l.unit_code as invoiced_quantity_unit_code, l.net as invoice_line_net_amount,
        l.net_price as item_net_price, l.vat_category_code as invoiced_item_vat_category_code,
-       l.vat_rate as invoiced_item_vat_rate, l.item_name, l.item_description,
+       l.vat_rate as invoiced_item_vat_rate, 'VAT' as tax_scheme, l.item_name, l.item_description,
        l.item_identifier as item_sellers_identifier, false as has_invoice_line_period, l.source, l.line
 from issuing_number n join issuing_line l using (billing_document)
 order by n.invoice_id, l.row_no

@@ -192,14 +192,16 @@ class _Issuing:
         names = {each: _Name("", 0, each) for each in candidates}
         tables = compose.rows(self.store, _frame_of(names), self.profile)
         by_file = {name.file: documents[each] for each, name in names.items()}
-        _, unlike = self._proved(tables, set(by_file))
         lines = self.store.fetch(compose.conflicts()).to_dicts()
-        return [
+        found = [
             *(finding for each in candidates for finding in findings.of_document(documents[each])),
             *(findings.amount_differs(line) for line in lines if line["billing_document"] in names),
             *findings.by_rules(self.check(tables), by_file),
-            *(findings.not_read_back(by_file[file], reason) for file, reason in unlike.items()),
         ]
+        # A document that is stopped already may well not read back: the cause is told, not its consequence.
+        stopped = {each.object_id for each in found if each.severity == "fatal"}
+        _, unlike = self._proved(tables, {name.file for each, name in names.items() if each not in stopped})
+        return [*found, *(findings.not_read_back(by_file[file], reason) for file, reason in unlike.items())]
 
     def _proved(self, tables: Dict[str, pl.DataFrame], wanted: set[str]) -> tuple[dict[str, bytes], dict[str, str]]:
         """Every document as bytes, and which of the wanted ones cannot be written or do not read back the same."""

@@ -12,15 +12,21 @@ import polars as pl
 
 from tieout.mapping.lens import write
 from tieout.mapping.readback import read_back
-from tieout.model.canon import CANON
+from tieout.model.canon import CANON, Column
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
-from tieout.store.engine import Store
 
 __all__ = ["differences", "render", "typed"]
 
 # What says where a row came from or how it was read, not what it says.
 _ASIDE = {"mapping", "direction", "source", "line"}
+
+_TYPES: dict[str, pl.DataType] = {
+    "date": pl.Date(),
+    "timestamp": pl.Datetime(),
+    "integer": pl.Int64(),
+    "boolean": pl.Boolean(),
+}
 
 
 def render(tables: Dict[str, pl.DataFrame], mappings: Dict[str, Mapping]) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -48,8 +54,10 @@ def differences(
     found: dict[str, str] = {}
     for finding in findings:
         found.setdefault(finding.object_id, finding.message)
-    meant = typed({name: frame.filter(pl.col("invoice_id").is_in([*documents])) for name, frame in tables.items()})
-    read = typed(frames)
+    meant = {
+        name: typed(name, frame.filter(pl.col("invoice_id").is_in([*documents]))) for name, frame in tables.items()
+    }
+    read = {name: typed(name, frame) for name, frame in frames.items()}
     for name in CANON:
         if name in meant or name in read:
             for invoice_id, sentence in _unlike(name, meant.get(name), read.get(name)):
@@ -57,12 +65,18 @@ def differences(
     return found
 
 
-def typed(tables: Dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """The tables with every canonical column in its type, as a store holds them."""
-    with Store.create() as store:
-        for name, frame in tables.items():
-            store.append(name, frame)
-        return {name: store.table(name) for name in tables}
+def typed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a canonical table with every column in its type; numbers may come as exact text."""
+    return frame.select(
+        (pl.col(column.name) if column.name in frame.columns else pl.lit(None)).cast(_type(column)).alias(column.name)
+        for column in CANON[name].columns
+    )
+
+
+def _type(column: Column) -> pl.DataType:
+    if column.sql_type.startswith("DECIMAL"):
+        return pl.Decimal(38, int(column.sql_type.rstrip(")").rpartition(",")[2]))
+    return _TYPES.get(column.type, pl.String())
 
 
 def _unlike(name: str, meant: pl.DataFrame | None, read: pl.DataFrame | None) -> list[tuple[str, str]]:

@@ -16,18 +16,25 @@ from tieout.model.records import Finding
 __all__ = ["read_back"]
 
 
+# Compiled lenses by the identity of their mapping; a lens holds its mapping, so that the identity stays its own.
+_LENSES: dict[int, Lens] = {}
+
+
+def _lens(mapping: Mapping) -> Lens:
+    if id(mapping) not in _LENSES:
+        _LENSES[id(mapping)] = Lens.compile(mapping)
+    return _LENSES[id(mapping)]
+
+
 def read_back(
     documents: Dict[str, tuple[bytes, Mapping]],
 ) -> tuple[dict[str, pl.DataFrame], Sequence[Finding]]:
     """The canonical rows of the documents by table, and what did not fit; the key of a document is its invoice_id."""
     collector = Collector()
-    lenses: dict[str, Lens] = {}
     unread = []
     for invoice_id, (content, mapping) in documents.items():
-        if mapping.id not in lenses:
-            lenses[mapping.id] = Lens.compile(mapping)
         try:
-            collector.add(lenses[mapping.id], xml.parse(content, invoice_id), invoice_id)
+            collector.add(_lens(mapping), xml.parse(content, invoice_id), invoice_id)
         except FormatError as exc:
             unread.append(Finding("IN-FORMAT", "fatal", exc.message, table="document", object_id=invoice_id))
     return collector.frames(), [*unread, *collector.findings]
