@@ -5,7 +5,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from tieout.cases import queue, route
+from tieout.cases import commit, queue, route
 from tieout.cases.work import assign, comment, move
 from tieout.model.records import exception_id
 from tieout.store.engine import Store
@@ -159,6 +159,20 @@ def test_refused_files_unreadable_rows_and_doubled_files_are_exceptions(store, j
     }
 
 
+def test_a_doubled_e_invoice_is_one_exception_of_its_item_and_not_another_of_the_file(store, journal, routes):
+    rows(store, "invoice", INVOICE)
+    rows(store, "open_item", {"open_item_id": "14", "invoice_id": "in/a.xml"})
+    rows(
+        store,
+        "document",
+        {"document_id": "in/a.xml", "status": "read", "sha256": "2"},
+        {"document_id": "in/copy.xml", "status": "duplicate", "sha256": "2"},
+    )
+    rows(store, "exception", exception("duplicate_document", "14", "open_item"))
+    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    assert store.table("exception")["object_id"].to_list() == ["14"]
+
+
 def test_master_data_is_one_exception_a_party_or_item(store, journal, routes):
     rows(store, "open_item", {"open_item_id": "14", "party_id": "4711", "open_amount": "80", "currency": "EUR"})
     rows(
@@ -308,6 +322,33 @@ def test_committing_the_same_run_again_after_a_crash_finds_nothing_to_do(journal
         assert queue.commit(journal, store, run_id="r1", as_of=OCTOBER).opened == 1
         assert queue.commit(journal, store, run_id="r1", as_of=OCTOBER) == queue.Committed()
     assert journal.verify().holds
+
+
+def test_a_crash_in_the_middle_of_committing_is_repaired_by_the_next_call(journal, routes, monkeypatch):
+    monkeypatch.setattr(commit, "PART", 1)
+    run(journal, routes, "r0", exception(object_id="B9"))
+    with Store.create() as store:
+        rows(store, "exception", *(exception(object_id=f"B{n}") for n in range(1, 5)))
+        queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+        with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+            broken.setattr(commit, "_entries", crash_after(2))
+            queue.commit(journal, store, run_id="r1", as_of=OCTOBER)
+        assert kinds(journal) == ["case_opened"] * 3
+        done = queue.commit(journal, store, run_id="r1", as_of=OCTOBER)
+        assert (done.opened, done.closed) == (2, 1)
+        assert queue.commit(journal, store, run_id="r1", as_of=OCTOBER) == queue.Committed()
+    assert journal.verify().holds
+
+
+def crash_after(parts):
+    whole, left = commit._entries, iter(range(parts))
+
+    def entries(*arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    return entries
 
 
 def test_words_lines_and_age_alone_are_no_change(journal, routes):

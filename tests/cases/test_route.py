@@ -113,7 +113,9 @@ def test_the_engine_takes_the_first_route_that_plain_python_takes(routes, rows):
 def test_two_hundred_routes_with_many_conditions_are_chained_and_agree():
     whens = [
         {"reason": reason, "currency": currency, "amount_gte": amount, "age_days_lt": age}
-        for reason, currency, amount, age in itertools.product(REASONS, ("EUR", "JPY"), AMOUNTS[6:1:-1], (1, 9, 31, 400))
+        for reason, currency, amount, age in itertools.product(
+            REASONS, ("EUR", "JPY"), AMOUNTS[6:1:-1], (1, 9, 31, 400)
+        )
     ][:200]
     rows = [
         {

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tieout.model.errors import SourceError, StoreError
+from tieout.store.chain import event_hash
 from tieout.store.fold import Entry
 from tieout.store.journal import Journal
 
@@ -315,8 +316,6 @@ def test_a_journal_of_another_version_and_a_file_that_is_none_are_refused(tmp_pa
 
 
 def test_the_hash_depends_on_every_field_of_an_event(url):
-    from tieout.store.journal import event_hash
-
     with at_noon(url) as journal:
         [event] = append(journal, opened("EX-1"))
     for field in dataclasses.fields(event):

@@ -77,6 +77,7 @@ where d.status = 'refused' or f.rule is not null
 group by d.document_id, d.status
 """
 
+# A doubled e-invoice of an open item is an exception of the item already (matching/platform.py).
 _DUPLICATE_FILES = """
 select 'duplicate_document' as reason, 'document' as "table", d.document_id as object_id, first.document_id as related_id,
   cast(null as varchar) as party_id, cast(null as decimal(18, 4)) as amount, cast(null as varchar) as currency,
@@ -87,7 +88,13 @@ from document d
 left join (
   select sha256, min(document_id) as document_id from document where status = 'read' group by sha256
 ) first using (sha256)
-where d.status = 'duplicate'
+where d.status = 'duplicate' and not exists (
+  select 1
+  from invoice i
+  join open_item o on o.invoice_id = i.invoice_id
+  join exception e on e.reason = 'duplicate_document' and e."table" = 'open_item' and e.object_id = o.open_item_id
+  where i.source = first.document_id
+)
 """
 
 _MASTER_DATA = f"""

@@ -7,34 +7,24 @@ the journal what is new, changed or gone since. Both are safe to repeat: a crash
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import itertools
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import holidays
 import polars as pl
 
+from tieout.cases.commit import PART, Committed, commit
 from tieout.cases.derive import DERIVED, facts_query
 from tieout.cases.route import TRIAGE, Found, Unroutable, find_patterns, route_numbers
 from tieout.model.definitions import RoutePlan
 from tieout.model.records import Query, exception_id
 from tieout.store.engine import Store
-from tieout.store.fold import DECIDED, LIVE, Entry, canonical
+from tieout.store.fold import canonical
 from tieout.store.journal import Journal, Session
 
 __all__ = ["Committed", "Settled", "business_days", "commit", "route", "settle"]
 
-ACTOR = "tieout"
 TRIAGE_DAYS = 5
-BATCH = 5000
-
-# Evidence that moves with the as-of date alone says nothing new about a case.
-MOVING = {"as_of", "age_days", "days_overdue"}
-FACTS = ("amount", "currency", "related_id", "party_id", "evidence")
-SHOWN = ("message", "source", "line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +34,6 @@ class Settled:
     exceptions: int
     raised: int
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """How many cases a run opened, changed, closed, and opened again."""
-
-    opened: int = 0
-    updated: int = 0
-    closed: int = 0
-    returned: int = 0
-    is_backdated: bool = False
-    """The run looks at a day before that of another run on record, and so changed no case."""
 
 
 def settle(store: Store, journal: Journal, routes: RoutePlan, *, as_of: dt.date, run_id: str) -> Settled:  # noqa: ARG001
@@ -114,39 +92,48 @@ def _raised_table(found: Found) -> str:
 
 
 def _raised(store: Store, found: Sequence[Found]) -> pl.DataFrame:
-    """One exception a pattern that was found; those of a run before it (settle called twice) are left out."""
-    there = set(store.table("exception")["exception_id"].to_list())
+    """One exception a pattern that was found; those that are there already (settle called twice) are left out."""
+    members = pl.DataFrame(
+        [(_raised_id(each), name) for each in found for name in each.exception_ids],
+        schema={"raised": pl.String, "exception_id": pl.String},
+        orient="row",
+    )
+    with store.registered(members, "case_member"):
+        sums = store.fetch(Query("members of patterns", _MEMBERS))
+    by_id = {row["raised"]: row for row in sums.iter_rows(named=True)}
     rows = []
     for each in found:
-        name = _raised_id(each)
-        if name in there or each.batch:
+        total = by_id.pop(_raised_id(each), None)
+        if total is None:
             continue
-        there.add(name)
-        members = store.fetch(
-            Query(
-                "members of a pattern",
-                "select exception_id, amount, currency, party_id, object_id from exception where exception_id in "
-                "(select unnest($ids)) order by 1",
-                {"ids": list(each.exception_ids)},
-            )
-        )
-        currencies = members["currency"].unique().drop_nulls().to_list()
         rows.append(
             {
-                "exception_id": name,
+                "exception_id": total["raised"],
                 "reason": each.pattern.then["raise"],
                 "table": _raised_table(each),
                 "object_id": "/".join(each.key),
                 "related_id": each.exception_ids[0],
                 "party_id": dict(zip(each.pattern.same, each.key, strict=True)).get("party_id"),
-                "amount": str(members["amount"].sum()) if len(currencies) == 1 else None,
-                "currency": currencies[0] if len(currencies) == 1 else None,
-                "message": f"{each.pattern.title.en}: {', '.join(sorted(members['object_id'].to_list()))}",
+                "amount": None if total["amount"] is None else str(total["amount"]),
+                "currency": total["currency"],
+                "message": f"{each.pattern.title.en}: {total['objects']}",
                 "evidence": canonical({"pattern": each.pattern.id, "exceptions": list(each.exception_ids)}),
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame()
 
+
+# An amount only where all members have one and the same currency.
+_MEMBERS = """
+select m.raised, string_agg(e.object_id, ', ' order by e.object_id) as objects,
+  case when count(distinct e.currency) = 1 then sum(e.amount) end as amount,
+  case when count(distinct e.currency) = 1 then min(e.currency) end as currency
+from case_member m
+join exception e using (exception_id)
+where m.raised not in (select exception_id from exception)
+group by m.raised
+order by m.raised
+"""
 
 _THEN_SCHEMA = {
     "route": pl.Int64,
@@ -210,18 +197,10 @@ _KNOWN = ("case_id", "state", "closed_by", "opened_as_of", "queue", "queue_by", 
 
 
 def _known(session: Session, store: Store) -> pl.DataFrame:
-    """The cases on record that are live or belong to an exception of this run."""
+    """The cases on record of the exceptions of this run."""
     ids = store.table("exception")["exception_id"].to_list()
-    return _cases(session, ids, _KNOWN)
-
-
-def _cases(session: Session, ids: Sequence[str], columns: Sequence[str]) -> pl.DataFrame:
-    live = session.case_frame(columns=columns, state=LIVE)
-    rest = sorted(set(ids) - set(live["case_id"].to_list()))
-    parts = [
-        session.case_frame(columns=columns, case_id=rest[start : start + BATCH]) for start in range(0, len(rest), BATCH)
-    ]
-    return pl.concat([live, *parts])
+    parts = [ids[start : start + PART] for start in range(0, len(ids), PART)] or [[]]
+    return pl.concat([session.case_frame(columns=_KNOWN, case_id=part) for part in parts])
 
 
 _TARGETS = """
@@ -263,134 +242,3 @@ def business_days(start: dt.date, days: int, calendar: str) -> dt.date:
     days_off = holidays.country_holidays(country, subdiv=part or None) if country else holidays.HolidayBase()
     found: dt.date = days_off.get_nth_working_day(start, days)
     return found
-
-
-# --- the journal ---
-
-
-def commit(
-    journal: Journal, store: Store, *, run_id: str, as_of: dt.date, complete: bool = True, force: bool = False
-) -> Committed:
-    """Carries the exceptions of a sealed run into the journal; repeated, it finds nothing to do.
-
-    A new exception opens a case; changed facts update it with a note; a case whose cause is gone is closed, or, where
-    a person has proposed something or opened it again, only marked; a cause that comes back opens it again unless a
-    person has decided it. complete: False where a source could not be read: then no case is closed, nor is one whose
-    file was refused. A run of an earlier day than another one on record changes nothing, unless forced.
-    """
-    with journal.writing() as session:
-        newest = session.greatest("run", "as_of")
-        if newest and as_of < newest and not force:
-            return Committed(is_backdated=True)
-        exceptions = store.table("exception")
-        ids = exceptions["exception_id"].to_list()
-        cases = {row["case_id"]: row for row in _cases(session, ids, _COMPARED).iter_rows(named=True)}
-        counts = dict.fromkeys(("case_opened", "case_updated", "case_closed", "case_returned"), 0)
-        place = {"run_id": run_id, "as_of": as_of}
-        entries: Iterable[Entry] = _entries(exceptions, cases, place)
-        if complete:
-            entries = itertools.chain(entries, _gone(cases, set(ids), _refused(store), place))
-        batch: list[Entry] = []
-        for entry in entries:
-            counts[entry.kind] = counts.get(entry.kind, 0) + 1
-            batch.append(entry)
-            if len(batch) == BATCH:
-                session.append(batch)
-                batch = []
-        session.append(batch)
-    return Committed(counts["case_opened"], counts["case_updated"], counts["case_closed"], counts["case_returned"])
-
-
-_COMPARED = (
-    "case_id",
-    "state",
-    "closed_by",
-    "queue",
-    "queue_by",
-    "owner",
-    "owner_by",
-    "due",
-    "fingerprint",
-    "source",
-    "opened_run",
-    "cause_is_gone",
-    "amount",
-    "currency",
-    "related_id",
-    "party_id",
-    "evidence",
-)
-
-
-def _entries(
-    exceptions: pl.DataFrame, cases: Mapping[str, Mapping[str, Any]], place: Mapping[str, Any]
-) -> Iterator[Entry]:
-    """What the exceptions of the run mean for their cases, in the order of their ids."""
-    for row in exceptions.iter_rows(named=True):
-        case = cases.get(row["exception_id"])
-        stream, fingerprint = f"case:{row['exception_id']}", _fingerprint(row)
-        routed = {name: row[name] for name in ("queue", "owner", "due")}
-        if case is None:
-            facts = {name: row[name] for name in ("reason", "object_id", *FACTS, *SHOWN)}
-            payload = {**facts, "object_table": row["table"], **routed, "fingerprint": fingerprint, **place}
-            yield Entry(stream, "case_opened", ACTOR, row["message"] or "", payload)
-            continue
-        changes: dict[str, Any] = {}
-        note = []
-        if fingerprint != case["fingerprint"]:
-            changed = [name for name in FACTS if row[name] != case[name]]
-            changes |= {"facts": {name: row[name] for name in (*changed, *SHOWN)}, "fingerprint": fingerprint}
-            note = [_change(name, case, row) for name in changed]
-        if case["state"] == "resolved" and case["closed_by"] == "run":
-            yield Entry(stream, "case_returned", ACTOR, "its cause is back", {**changes, **routed, **place})
-            continue
-        if case["state"] not in DECIDED:
-            moved = {name: value for name, value in routed.items() if value != case[name]}
-            changes |= moved
-            note += [_change(name, case, row) for name in moved]
-            note += ["its cause is back"] if case["cause_is_gone"] else []
-        if note:
-            yield Entry(stream, "case_updated", ACTOR, "; ".join(note), {**changes, **place})
-
-
-def _gone(
-    cases: Mapping[str, Mapping[str, Any]], there: set[str], refused: set[str], place: Mapping[str, Any]
-) -> Iterator[Entry]:
-    """The live cases that no exception of the run belongs to any more."""
-    for name, case in sorted(cases.items()):
-        if name in there or case["state"] in DECIDED or not case["opened_run"] or case["source"] in refused:
-            continue
-        if case["state"] in {"proposed", "reopened"}:
-            if not case["cause_is_gone"]:
-                yield Entry(f"case:{name}", "case_cause_gone", ACTOR, "no run finds its cause any more", place)
-        else:
-            yield Entry(f"case:{name}", "case_closed", ACTOR, "no run finds its cause any more", place)
-
-
-def _refused(store: Store) -> set[str]:
-    rows = store.fetch(
-        Query("refused documents", "select document_id from document where status = 'refused' order by 1")
-    )
-    return set(rows["document_id"].to_list())
-
-
-def _change(name: str, case: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    if name == "evidence":
-        return "evidence changed"
-    return f"{name} {_shown(case[name])} -> {_shown(row[name])}"
-
-
-def _shown(value: Any) -> str:
-    return "none" if value is None else f"{value.normalize():f}" if hasattr(value, "normalize") else str(value)
-
-
-def _fingerprint(row: Mapping[str, Any]) -> str:
-    """The hash of the facts that count as a change of a case: not its words, its file or line, nor its age."""
-    try:
-        evidence = json.loads(row["evidence"] or "{}")
-    except ValueError:
-        evidence = {"text": row["evidence"]}
-    if isinstance(evidence, dict):
-        evidence = {name: value for name, value in evidence.items() if name not in MOVING}
-    facts = {name: row[name] for name in FACTS if name != "evidence"}
-    return hashlib.sha256(canonical({**facts, "evidence": evidence}).encode()).hexdigest()

@@ -74,7 +74,10 @@ def show_case(journal: Journal, case_id: str) -> dict[str, Any]:
 
 
 def assign(journal: Journal, case_ids: Sequence[str], *, to: str, actor: str, queue: str | None = None) -> int:
-    """Gives the cases to a person or group, and to another queue where given; all or none. How many were given."""
+    """Gives the cases to a person or group, and to another queue where given; all or none. How many were given.
+
+    An open case becomes assigned; one that waits or is proposed keeps its state.
+    """
     if not to.strip():
         raise TieoutError("a case is assigned to somebody: the name is empty")
     with journal.writing() as session:

@@ -103,9 +103,9 @@ class Case:
     comments: int = 0
 
 
-def canonical(payload: Mapping[str, Any]) -> str:
+def canonical(payload: Any) -> str:
     """The payload as JSON that is the same for the same content: sorted keys, decimals and dates as text."""
-    return json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_as_text)
+    return _ENCODER.encode(payload)
 
 
 def _as_text(value: Any) -> str:
@@ -114,6 +114,9 @@ def _as_text(value: Any) -> str:
     if isinstance(value, dt.date | dt.datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in a journal")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_as_text)
 
 
 def _opened(_: Case | None, event: Event) -> Case:
@@ -206,6 +209,8 @@ def fold_case(case: Case | None, event: Event) -> Case:
     if (case is None) != (event.kind == "case_opened"):
         raise ValueError(f"{event.stream} {'is not open yet' if case is None else 'is there already'}")
     after: Case = fold(case, event)
+    if case is None:
+        return after
     return dataclasses.replace(after, changed_at=event.instant, last_run=event.payload.get("run_id", after.last_run))
 
 

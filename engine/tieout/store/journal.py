@@ -9,14 +9,12 @@ version; there is one version so far, so there is nothing a migration could star
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
-import hashlib
 import itertools
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -26,40 +24,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tieout.model.errors import SourceError, StoreError
+from tieout.store.chain import GENESIS, Verdict, event_hash, fault_of
 from tieout.store.fold import Case, Entry, Event, canonical, fold_case
 from tieout.store.views import APPEND_ONLY, CASE, EVENT, META, SCHEMA, VIEWS, frame, view_statements
 
-__all__ = ["Journal", "Session", "Verdict", "event_hash", "utc_now"]
+__all__ = ["Journal", "Session", "utc_now"]
 
 VERSION = 1
-GENESIS = "0" * 64
 BUSY_S = 60
 BATCH = 500
+EVENT_FIELDS = tuple(each.name for each in fields(Event))
+CASE_FIELDS = tuple(each.name for each in fields(Case))
 STREAM = {"stream_results": True, "max_row_buffer": 1000}
 
 
 def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def event_hash(event: Event) -> str:
-    """The hash of the event with the one before it: SHA-256 over its other fields as canonical JSON."""
-    content = [getattr(event, each.name) for each in fields(Event) if each.name not in {"hash", "payload"}]
-    return hashlib.sha256(canonical({"event": content, "payload": event.payload}).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a journal holds, and if not, the first event that does not."""
-
-    holds: bool
-    events: int
-    """The events that hold, from the first."""
-    head: str
-    """The hash of the last of them."""
-    broken: int | None = None
-    """The sequence of the first event that does not hold; null where it is a view."""
-    fault: str = ""
 
 
 class Journal:
@@ -148,10 +128,12 @@ class Journal:
         kept = dict(anchors)
         with self._transaction("verify", write=False) as connection:
             place, previous = 0, GENESIS
-            with contextlib.closing(_events(connection, sa.select(EVENT).order_by(EVENT.c.sequence))) as events:
-                for event in events:
+            query = sa.select(EVENT).order_by(EVENT.c.sequence)
+            with contextlib.closing(connection.execute(query, execution_options=STREAM)) as rows:
+                for row in rows:
                     place += 1
-                    fault = _fault(event, place, previous, kept.get(place))
+                    event = Event(*row)
+                    fault = fault_of(event, row.payload, place, previous, kept.get(place))
                     if fault:
                         return Verdict(False, place - 1, previous, event.sequence, fault)
                     previous = event.hash
@@ -174,7 +156,7 @@ class Journal:
         lines = 0
         with self._transaction("export", write=False) as connection:
             for event in _events(connection, sa.select(EVENT).order_by(EVENT.c.sequence)):
-                out.write(canonical(_shallow(event)) + "\n")
+                out.write(canonical(_row(event)) + "\n")
                 lines += 1
         return lines
 
@@ -193,7 +175,7 @@ class Journal:
                     event = Event(**json.loads(line))
                 except (ValueError, TypeError) as exc:
                     raise StoreError(f"journal, replay: line {place} is no event") from exc
-                fault = _fault(event, place, previous, None)
+                fault = fault_of(event, canonical(event.payload), place, previous, None)
                 if fault:
                     raise StoreError(f"journal, replay: line {place}: {fault}")
                 previous = event.hash
@@ -237,31 +219,26 @@ class Session:
         """The entries as events at the end of the chain, with the views brought up to date."""
         sequence, previous = self.head()
         instant = self._clock().astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        events = []
+        events, rows = [], []
         for place, entry in enumerate(entries, start=sequence + 1):
-            event = Event(
-                sequence=place,
-                workspace=self.workspace,
-                stream=entry.stream,
-                kind=entry.kind,
-                actor=entry.actor,
-                instant=instant,
-                reason=entry.reason,
-                payload=json.loads(canonical(entry.payload)),
-                previous_hash=previous,
-                hash="",
-            )
-            previous = event_hash(event)
-            events.append(dataclasses.replace(event, hash=previous))
-        self.keep(events)
+            text = canonical(entry.payload)
+            placed = (place, self.workspace, entry.stream, entry.kind, entry.actor, instant, entry.reason)
+            own = event_hash(Event(*placed, {}, previous, ""), text)
+            events.append(Event(*placed, json.loads(text), previous, own))
+            rows.append(dict(zip(EVENT_FIELDS, (*placed, text, previous, own), strict=True)))
+            previous = own
+        self._insert(rows)
+        self.fold(events)
         return events
 
     def keep(self, events: Sequence[Event]) -> None:
-        """Stores finished events and folds them into the views; only ``append`` and a replay call it."""
-        if events:
-            rows = [{**_shallow(event), "payload": canonical(event.payload)} for event in events]
+        """Stores events that have their place and hash already, and folds them into the views: for a replay."""
+        self._insert([_row(event) | {"payload": canonical(event.payload)} for event in events])
+        self.fold(events)
+
+    def _insert(self, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
             self.connection.execute(EVENT.insert(), rows)
-            self.fold(events)
 
     def fold(self, events: Sequence[Event]) -> None:
         """Brings the views up to date with events."""
@@ -281,12 +258,12 @@ class Session:
         for event in events:
             key = (event.workspace, event.stream[5:])
             after[key] = fold_case(after.get(key), event)
-        new = [{"workspace": key[0], **_shallow(case)} for key, case in after.items() if key not in before]
-        changed = [{"of": key[0], "id": key[1], **_shallow(case)} for key, case in after.items() if key in before]
+        new = [{"workspace": key[0], **_row(case)} for key, case in after.items() if key not in before]
+        changed = [{"of": key[0], "id": key[1], **_row(case)} for key, case in after.items() if key in before]
         if new:
             self.connection.execute(CASE.insert(), new)
         if changed:
-            names = [each.name for each in fields(Case) if each.name != "case_id"]
+            names = [name for name in CASE_FIELDS if name != "case_id"]
             self.connection.execute(
                 CASE.update()
                 .where(CASE.c.workspace == sa.bindparam("of"), CASE.c.case_id == sa.bindparam("id"))
@@ -306,7 +283,7 @@ class Session:
         return self._cases_of(self.workspace, None if ids is None else list(ids))
 
     def _cases_of(self, workspace: str, ids: Sequence[str] | None) -> list[Case]:
-        query = sa.select(*(CASE.c[each.name] for each in fields(Case))).where(CASE.c.workspace == workspace)
+        query = sa.select(*(CASE.c[name] for name in CASE_FIELDS)).where(CASE.c.workspace == workspace)
         if ids is None:
             return [Case(*row) for row in self.connection.execute(query.order_by(CASE.c.case_id))]
         found = []
@@ -363,8 +340,8 @@ class Session:
 # --- reading rows ---
 
 
-def _shallow(record: Any) -> dict[str, Any]:
-    return {each.name: getattr(record, each.name) for each in fields(record)}
+def _row(record: Event | Case) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in (EVENT_FIELDS if isinstance(record, Event) else CASE_FIELDS)}
 
 
 def _events(connection: Connection, query: sa.Select[Any]) -> Generator[Event, None, None]:
@@ -372,19 +349,6 @@ def _events(connection: Connection, query: sa.Select[Any]) -> Generator[Event, N
         for row in rows:
             values = dict(row._mapping)
             yield Event(**{**values, "payload": json.loads(values["payload"])})
-
-
-def _fault(event: Event, place: int, previous: str, anchor: str | None) -> str | None:
-    """What is wrong with the event in this place of the chain; None where nothing is."""
-    if event.sequence != place:
-        return f"event {place} is missing: {event.sequence} follows {place - 1}"
-    if event.previous_hash != previous:
-        return f"event {place} ({event.kind} of {event.stream}) does not follow the event before it"
-    if event.hash != event_hash(event):
-        return f"event {place} ({event.kind} of {event.stream}) was changed: its hash does not hold"
-    if anchor is not None and anchor != event.hash:
-        return f"event {place} ({event.kind} of {event.stream}) is not the one that was sealed with a run"
-    return None
 
 
 def _fold_again(source: Connection, target: Connection, workspace: str, clock: Callable[[], dt.datetime]) -> None:
