@@ -152,7 +152,7 @@ def _lay(node: Node, pack: str, shipped: bool, drafts: dict[str, _Draft]) -> lis
     changes = "reason" in node
     if known is None and changes:
         hint = did_you_mean(id, drafts)
-        return [node["id"].mistake(f"{id}: no rule of this id to change{hint}; a new rule needs no reason")]
+        return [node["id"].mistake(f"{id}: a new rule needs no 'reason', and there is none of this id to change{hint}")]
     if known is None:
         drafts[id] = _Draft(node, pack, shipped)
         return []
@@ -295,7 +295,7 @@ class _Reading:
             on_null=node.plain("on_null", "fail" if kind == "condition" else "skip"),
             message=message,
             terms=tuple(self.terms()),
-            reference=node.plain("reference", ""),
+            reference=node["reference"].text if node.get("reference") else "",
             rationale=str(parse_text(node.get("rationale"))),
             params=params,
             valid_from=self.date("valid_from"),
@@ -413,10 +413,10 @@ class _Reading:
 
     def options(self, kind: str, scope: Scope) -> dict[str, Any]:
         node = self.node
-        for other, keys in KIND_OPTIONS.items():
-            for key in keys:
-                if key in node and key not in KIND_OPTIONS[kind] and other != kind:
-                    self.mistakes.append(node.mistake(f"'{key}' goes with kind {other} only", key=key))
+        for key in dict.fromkeys(key for keys in KIND_OPTIONS.values() for key in keys):
+            fitting = [name for name, keys in KIND_OPTIONS.items() if key in keys]
+            if key in node and kind not in fitting:
+                self.mistakes.append(node.mistake(f"'{key}' goes with kind {' or '.join(fitting)} only", key=key))
         for key in KIND_NEEDS[kind]:
             if node.get(key) is None and not (kind == "condition" and "check" in node):
                 self.mistakes.append(node.mistake(f"'{key}' is missing; kind {kind} needs it"))
@@ -485,7 +485,7 @@ class _Reading:
             self.mistakes.append(node.mistake(f"'by' needs as many columns as 'key', {len(key)}", key="by"))
         for name in key if not node.get("by") else ():
             if name not in CANON[table].by_name:
-                self.mistakes.append(node.mistake(f"{no_column(name, CANON[table])}; say which by 'by'"))
+                self.mistakes.append(node.mistake(f"say which columns by 'by': {no_column(name, CANON[table])}"))
         scope = Scope(table, (), self.code_lists)
         return {
             "table": table,
