@@ -294,11 +294,14 @@ def test_every_mistake_of_a_mapping_is_found_at_once_with_its_place():
         - {column: buyer_name, path: ../A}
         - {column: remark, path: "A[@b=$nothing]"}
         - {column: total_in_words, path: R, match: "("}
+        - {column: issue_date, path: D, default: tomorrow}
+        - {column: seller_name, path: N, choose: {on: buyer_city, DE: A}}
+        - {column: fapiao_tag, from: statement}
     """
     with pytest.raises(DefinitionError) as caught:
         Lens.compile(mapping(tables))
     text = str(caught.value)
-    assert len(caught.value.mistakes) == 5, text
+    assert len(caught.value.mistakes) == 8, text
     assert all(mistake.location.file == "m.yaml" and mistake.location.line for mistake in caught.value.mistakes)
     for part in (
         "the prefix 'x'",
@@ -306,6 +309,9 @@ def test_every_mistake_of_a_mapping_is_found_at_once_with_its_place():
         "'../' leaves the document",
         "no column 'invoice.nothing'",
         "regular expression",
+        "the default 'tomorrow' is not a date",
+        "the column 'buyer_city' must stand above",
+        "no table 'statement'",
     ):
         assert part in text
 

@@ -60,7 +60,6 @@ class Planned:
     patterns: tuple[tuple[Source, re.Pattern[str]], ...] = ()
     chains: tuple[tuple[Source, ...], ...] = ()
     hashed: tuple[Source, ...] = ()
-    match: re.Pattern[str] | None = None
     aggregate: Aggregate | None = None
 
 
@@ -171,15 +170,21 @@ class _Compiler:
             block.fallback = self.trie.scope(other.steps).number
         for written in each.fields:
             if column := table.by_name.get(written.column):
-                options = written.options
-                kind = kind_of(
-                    column,
-                    format=str(options.get("format", "iso")),
-                    power=int(options.get("power", 0)),
-                    empty=self.empty,
-                )
-                block.columns.append(Planned(column, written, kind))
+                block.columns.append(Planned(column, written, self._kind(column, written)))
         return block
+
+    def _kind(self, column: Column, written: Field) -> Kind:
+        options = written.options
+        return kind_of(
+            column,
+            format=str(options.get("format", "iso")),
+            power=int(options.get("power", 0)),
+            empty=self.empty,
+            nothing=frozenset(text.casefold() for text in texts_of(options.get("not_values"))),
+            match=self._regex(options["match"], written) if "match" in options else None,
+            codes=tuple((str(code), str(value)) for code, value in options.get("map", {}).items()),
+            other_codes=bool(options.get("map_others")),
+        )
 
     def _split(self, block: Block) -> None:
         split = block.mapping.options.get("split")
@@ -199,8 +204,7 @@ class _Compiler:
 
     def _column(self, block: Block, planned: Planned, earlier: set[str]) -> None:
         options, at = planned.field.options, planned.field.location
-        reworked = {"match", "true_when", "map", "not_values"} & set(options)
-        kind = self.text if reworked else planned.kind
+        kind = planned.kind
         beside = options.get("sign", {}).get("beside")
         planned.sources = tuple(
             source
@@ -223,14 +227,15 @@ class _Compiler:
             for text, pattern in options.get("true_when", {}).items()
             if (source := self._source(block, text, self.text, at)) and (regex := self._regex(pattern, planned.field))
         )
-        if "match" in options:
-            planned.match = self._regex(options["match"], planned.field)
         if wanted := options.get("count") or options.get("sum"):
             planned.aggregate = self._aggregate(block, planned, wanted)
         needed = {*texts_of(choose.get("on")), *texts_of(options.get("sign", {}).get("column"))}
         needed |= {name for name in texts_of(options.get("parts")) if not name.startswith("$")}
         for name in sorted(needed - earlier):
             self._mistake(at, f"{planned.column.name}: the column '{name}' must stand above it in the same block")
+        for name in ("constant", "default"):
+            if name in options and (wrong := kind_of(planned.column).settle(str(options[name])).problem):
+                self._mistake(at, f"{planned.column.name}: the {name} '{options[name]}' {wrong}")
         if "from" in options and all(each.table != options["from"] for each in self.mapping.tables):
             self._mistake(at, f"{planned.column.name}: the mapping has no table '{options['from']}'")
 

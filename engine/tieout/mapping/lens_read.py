@@ -48,6 +48,8 @@ class _Reader:
         self.made: dict[str, dict[str, Values]] = {}
         self.row_nos: dict[str, list[int]] = {}
         self.counts: dict[str, Counter[int]] = {}
+        self.rows: dict[str, list[tuple[Block, list[Row]]]] = {}
+        self.index: dict[tuple[str, int, int], dict[int, int]] = {}
 
     # --- rows ---
 
@@ -67,6 +69,7 @@ class _Reader:
         for name, column in values.items():
             made.setdefault(name, []).extend(column)
         self.row_nos.setdefault(table, []).extend(frame["row_no"] if "row_no" in frame.columns else [])
+        self.rows.setdefault(table, []).append((block, rows))
         self.parts.setdefault(table, []).append(frame)
 
     def _kept(self, block: Block, rows: list[Row], keep: str) -> list[Row]:
@@ -171,23 +174,12 @@ class _Reader:
             steps.append(lambda _, pieces: _joined(pieces, str(options["join"])))
         if options.get("add"):
             steps.append(lambda _, pieces: decimal_text(sum(map(Decimal, pieces), Decimal(0))))
-        if planned.match:
-            pattern = planned.match
-            steps.append(lambda _, text: next((m[m.lastindex or 0] for m in [pattern.search(text)] if m), None))
-        if "not_values" in options:
-            blank = {text.casefold() for text in texts_of(options["not_values"])}
-            steps.append(lambda _, text: None if text.strip(SPACE).casefold() in blank else text)
-        if "map" in options:
-            codes = {str(key): str(value) for key, value in options["map"].items()}
-            steps.append(lambda _, text: codes.get(text.strip(SPACE), text if options.get("map_others") else None))
         if planned.kind.power:
             power = planned.kind.power
             steps.append(lambda _, text: _shifted(text, power))
         if column := options.get("sign", {}).get("column"):
             directions, negative = made[str(column)], str(options["sign"]["negative"])
             steps.append(lambda n, text: _negated(text) if directions[n] == negative else text)
-        if steps and planned.kind.name != "text" and {"match", "not_values", "map"} & set(options):
-            steps.insert(len(steps) - bool(planned.kind.power), lambda _, text: planned.kind.settle(text).value)
         return steps
 
     def _any(self, planned: Planned, row: Row) -> str:
@@ -306,11 +298,26 @@ class _Reader:
     def findings(self) -> list[Finding]:
         return [*(self._finding(problem) for problem in self.walk.problems), *self.found]
 
+    def _place(self, table: str, problem: Problem) -> int | None:
+        """The position of the (first) row of a table that takes a value of the problem's row."""
+        for block, rows in self.rows.get(table, ()):
+            own, scope = self.plan.trie.scopes[block.scope], problem.slot.scope
+            if scope not in self.plan.trie.around(own):
+                continue
+            hops = own.hops(self.plan.trie.scopes[scope], self.plan.trie.scopes)
+            key = (table, block.scope, hops)
+            if key not in self.index:
+                self.index[key] = {id(enclosing(row, hops)): self.places[table][id(row)] for row in reversed(rows)}
+            place = self.index[key].get(id(problem.row))
+            if place is not None:
+                return place
+        return None
+
     def _finding(self, problem: Problem) -> Finding:
         document_id, source = self.names[problem.document]
         table, column = self.plan.columns_of_slots.get((problem.slot.scope, problem.slot.index), ("", None))
         object_id, row_no = document_id, None
-        place = self.places.get(table, {}).get(id(problem.row))
+        place = self._place(table, problem)
         if place is not None:
             key = CANON[table].key
             if self.row_nos[table]:

@@ -160,6 +160,14 @@ class Trie:
             spec = kid
         return spec
 
+    def around(self, scope: Scope) -> set[int]:
+        """The numbers of a scope and of all that enclose it."""
+        numbers = {scope.number}
+        while scope.number:
+            scope = self.scopes[scope.parent]
+            numbers.add(scope.number)
+        return numbers
+
     def known(self, column: str) -> bool:
         return column in self._references
 

@@ -50,27 +50,57 @@ class Kind:
     empty: str = "kept"
     """kept: an empty element is an empty text, or a value that does not fit; absent: it counts as not there."""
 
+    nothing: frozenset[str] = frozenset()
+    """Texts, case folded, that mean there is no value."""
+    match: re.Pattern[str] | None = None
+    """The value is the first group of what this finds (or all of it); nothing where it finds nothing."""
+    codes: tuple[tuple[str, str], ...] = ()
+    """Codes as written and what they become."""
+    other_codes: bool = False
+    """Whether codes that are not listed stay as they are; else they are no value."""
+
     def check(self) -> Callable[[str], object] | None:
         """A fast test that holds for values to be taken as they are; None where every text is."""
-        if self.name == "text":
-            return re.compile(r"\s*\S").match if self.empty == "absent" else None
-        return _FAST[self.name](self).fullmatch
+        if self.match or self.codes:
+            return _NEVER
+        fast = self._fast()
+        if not self.nothing:
+            return fast
+        return lambda text: text.strip(SPACE).casefold() not in self.nothing and (fast is None or fast(text))
+
+    def _fast(self) -> Callable[[str], object] | None:
+        if self.name != "text":
+            return _FAST[self.name](self).fullmatch
+        return _ANY if self.empty == "absent" else None
 
     def settle(self, text: str) -> Settled:
         """The value of a text that the fast test did not hold for."""
         stripped = text.strip(SPACE)
-        if not stripped and self.empty == "absent":
+        if (not stripped and self.empty == "absent") or stripped.casefold() in self.nothing:
             return Settled(None)
+        if self.match:
+            found = self.match.search(stripped)
+            if not found:
+                return Settled(None)
+            stripped = (found[found.lastindex or 0] or "").strip(SPACE)
+        if self.codes:
+            code = dict(self.codes).get(stripped, stripped if self.other_codes else None)
+            if code is None:
+                return Settled(None)
+            stripped = code
         return _SLOW[self.name](self, stripped)
 
 
-def kind_of(column: Column, *, format: str = "iso", power: int = 0, empty: str = "kept") -> Kind:
-    """The Kind of a canonical column."""
+_ANY = re.compile(r"\s*\S").match
+_NEVER = re.compile(r"(?!)").match
+
+
+def kind_of(column: Column, **how: Any) -> Kind:
+    """The Kind of a canonical column; ``how`` are fields of Kind that the mapping sets."""
     decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.sql_type)
     if decimal:
-        return Kind("decimal", int(decimal[1]), int(decimal[2]), power=power, empty=empty)
-    name = column.type if column.type in ("date", "timestamp", "boolean", "integer") else "text"
-    return Kind(name, format=format, empty=empty)
+        return Kind("decimal", int(decimal[1]), int(decimal[2]), **how)
+    return Kind(column.type if column.type in ("date", "timestamp", "boolean", "integer") else "text", **how)
 
 
 def _fast_decimal(kind: Kind) -> re.Pattern[str]:
