@@ -40,7 +40,7 @@ def parse_code_list(content: bytes, *, file: str, name: str) -> tuple[list[tuple
             dates = [_date(row.get(key), here, mistakes) for key in ("valid_from", "valid_to")]
             codes.append((row.get("list") or name, Code(code, dates[0], dates[1])))
     except csv.Error as exc:
-        mistakes.append(Mistake(Location(file, reader.line_num), f"the line cannot be read: {exc}"))
+        mistakes.append(Mistake(Location(file, reader.reader.line_num), f"the line cannot be read: {exc}"))
     return codes, mistakes
 
 
