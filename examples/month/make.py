@@ -29,12 +29,13 @@ def make() -> dict[str, bytes]:
     stored = platform.documents(rng, book, accounts, seller_tax, customers[0])
 
     new = people.Customer(billing.NEW_CUSTOMER, "Neukunde Wagrien Papier", "", "Eutin", "EUR", "", "", False, "Z030")
+    payer = people.Customer("0000290001", customers[24].payer, "DE", "Schwerin", "EUR", "", "", False, "Z030")
     credited = [i for i in book.items if i.currency == "EUR" and i.settled == 0 and not i.is_credit][:2]
     return {
-        **ledger.files(book, [*customers, new], accounts, rates, seller_tax),
+        **ledger.files(book, [*customers, payer, new], accounts, rates, seller_tax),
         **bank.files(story.payments, accounts),
         **stored.files,
-        "billing/billing_lines.csv": billing.file(rng, [*customers, new], credited),
+        "billing/billing_lines.csv": billing.file(rng, [*customers, payer, new], credited),
         **truth.files(story.payments, book, stored.items, stored.defects),
     }
 

@@ -8,6 +8,7 @@ import polars as pl
 from tieout.issuing import generate, proof
 from tieout.store.engine import Store
 from tieout.store.journal import Journal
+from tieout.store.register import register_run
 
 ENTITY = {
     "name": "Nordlicht Papier GmbH",
@@ -20,6 +21,7 @@ ENTITY = {
 }
 SETTINGS = {"profile": "ubl.invoice", "series": "NW-2026-"}
 AS_OF = dt.date(2026, 10, 31)
+NEXT_DAY = dt.date(2026, 11, 1)
 
 PARTIES = (
     {"party_id": "100", "row_no": "1", "name": "Kontor Eichenhain GmbH", "country": "DE", "city": "Rostock"},
@@ -85,7 +87,7 @@ class Books:
         self.runs = 0
         self.written = folder
 
-    def issue(self, *lines, check=no_country, parties=PARTIES, **settings) -> Store:
+    def issue(self, *lines, check=no_country, parties=PARTIES, as_of=AS_OF, **settings) -> Store:
         """The store of a run that has issued what it could; its files are in ``written``."""
         self.runs += 1
         self.written = self.folder / f"run{self.runs}" / "issued"
@@ -101,12 +103,16 @@ class Books:
             entity=ENTITY,
             settings={**SETTINGS, **settings},
             folder=self.written,
-            as_of=AS_OF,
+            as_of=as_of,
         )
         return store
 
-    def commit(self, store: Store) -> int:
-        return generate.commit(self.journal, store, run_id=f"run{self.runs}")
+    def commit(self, store: Store, *, as_of: dt.date = AS_OF) -> int:
+        """As the run does after its seal: the documents, then the run itself."""
+        run_id = f"run{self.runs}"
+        new = generate.commit(self.journal, store, run_id=run_id)
+        register_run(self.journal, run_id=run_id, as_of=as_of, manifest_sha256="0" * 64)
+        return new
 
 
 def issued(store: Store) -> dict:

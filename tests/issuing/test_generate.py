@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from tests.issuing.books import AS_OF, PARTIES, Books, issued, line
+from tests.issuing.books import AS_OF, NEXT_DAY, PARTIES, Books, issued, line
 
 from tieout.formats import xml
 from tieout.issuing import proof
@@ -126,22 +126,33 @@ def test_what_the_mapping_cannot_carry_stops_the_document_and_names_the_column(b
     assert message.startswith("invoice.buyer_reference (BT-10) is 'KST 1' and reads back as nothing")
 
 
-def test_a_second_run_issues_nothing_again_and_has_the_same_invoices(books):
+def test_a_run_of_a_later_day_issues_nothing_again_and_has_the_same_invoices(books):
     lines = [line("9001"), line("9002", party_id="300")]
     first = books.issue(*lines)
     assert books.commit(first) == 1
-    second = books.issue(*lines)
+    second = books.issue(*lines, as_of=NEXT_DAY)
     assert issued(second) == {"9001": ("NW-2026-00001", "unchanged"), "9002": (None, "invalid")}
     assert not books.written.exists()
     for name in ("invoice", "invoice_line", "vat_breakdown", "payment_instruction", "finding", "exception"):
         assert second.table(name).equals(first.table(name)), name
-    assert books.commit(second) == 0
+    assert books.commit(second, as_of=NEXT_DAY) == 0
     assert pending_numbers(books.journal, "NW-2026-") == []
+
+
+def test_a_run_repeated_for_the_same_day_is_equal_and_puts_nothing_new_on_record(books):
+    lines = [line("9001"), line("9002", party_id="300"), line("9003")]
+    first = books.issue(*lines)
+    content = {path.name: path.read_bytes() for path in books.written.iterdir()}
+    assert books.commit(first) == 2
+    second = books.issue(*lines)
+    assert second.table("issued_document").equals(first.table("issued_document"))
+    assert {path.name: path.read_bytes() for path in books.written.iterdir()} == content
+    assert books.commit(second) == 0
 
 
 def test_lines_that_changed_after_the_invoice_are_told_and_not_issued_again(books):
     books.commit(books.issue(line("9001")))
-    store = books.issue(line("9001", quantity="3"), line("9002"))
+    store = books.issue(line("9001", quantity="3"), line("9002"))  # the same day, and yet it is no longer that invoice
     assert issued(store) == {"9001": ("NW-2026-00001", "unchanged"), "9002": ("NW-2026-00002", "issued")}
     finding = store.table("finding").row(0, named=True)
     assert (finding["rule"], finding["severity"]) == ("IS-CHANGED", "warning")

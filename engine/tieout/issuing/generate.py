@@ -33,6 +33,7 @@ from tieout.store.register import (
     pending_numbers,
     release_numbers,
     reserve_numbers,
+    runs,
 )
 
 __all__ = ["Check", "commit", "creditor_reference", "issue"]
@@ -60,7 +61,8 @@ def issue(
     settings: ``issuing`` of the workspace. folder: where the documents are written; made where there is one to write.
     as_of: a document dated later waits for a later run.
     Fills ``issued_document`` (every billing document: issued, invalid or unchanged), the canonical invoice tables (what
-    was issued, now or by an earlier run), ``finding`` and ``exception`` (what was stopped, and by which rules).
+    was issued, now or by an earlier run), ``finding`` and ``exception`` (what was stopped, and by which rules). Where
+    the journal has a run of the same day, its documents come again under their numbers, so that both runs are equal.
     Raises SourceError where the folder cannot be written.
     """
     if not store.count("billing_line"):
@@ -157,19 +159,22 @@ class _Issuing:
             raise StoreError(f"{min(unlike)}: {unlike[min(unlike)]}; no document was issued")
         hashes = {each: hashlib.sha256(written.get(name.file, b"")).hexdigest() for each, name in names.items()}
         changed = [each for each in recorded if hashes[each] != recorded[each]["sha256"]]
+        # A run that is repeated for the same day gives the same documents again, not less than the first.
+        days = {row["run_id"] for row in runs(self.journal) if str(row["as_of"]) == as_of.isoformat()}
+        again = [each for each, row in recorded.items() if row["run_id"] in days and each not in changed]
         found = [
             findings.renamed(each, names[each.object_id].file) if each.object_id in names else each for each in found
         ]
         found += [findings.changed(documents[each], recorded[each]) for each in changed]
 
-        _write(folder, {names[each].file: written[names[each].file] for each in fresh})
+        _write(folder, {names[each].file: written[names[each].file] for each in (*fresh, *again)})
         aside = [names[each].file for each in changed]
         for name, frame in tables.items():
             self.store.append(name, frame.filter(~pl.col("invoice_id").is_in(aside)))
         rows = [
             {
                 "billing_document": each,
-                "status": "unchanged" if each in recorded else "invalid" if each in stopped else "issued",
+                "status": "invalid" if each in stopped else "issued" if each in {*fresh, *again} else "unchanged",
                 "mapping": self.profile.credit_note if row["is_credit"] else self.profile.invoice,
                 "currency": row["currency"],
                 "amount": row["total"],

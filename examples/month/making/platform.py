@@ -73,7 +73,7 @@ def _put(made: Platform, name: str, text: str, suffix: str = "") -> str:
 
 def _ubl_defects(rng: random.Random, made: Platform, papers: list[Paper]) -> None:
     """The first nine documents, one defect each."""
-    cent, nameless, other, twice, cancelled, absent, dearer, cut, bare = papers[:9]
+    cent, nameless, other, twice, cancelled, absent, dearer, cut, german = papers[:9]
     path = _put(made, cent.number, ubl(replace(cent, cent_off=1)))
     made.defects += [
         (path, "BR-CO-10", "sum of lines off by a cent"),
@@ -111,8 +111,8 @@ def _ubl_defects(rng: random.Random, made: Platform, papers: list[Paper]) -> Non
     made.defects.append((path, "", "the file ends in the middle"))
     made.items.append((cut.item.document, "EINV_MISSING"))
 
-    path = _put(made, bare.number, ubl(replace(bare, seller_vat=bare.seller_vat.removeprefix("DE"))))
-    made.defects.append((path, "BR-CO-09", "the seller's VAT identifier has no country prefix"))
+    path = _put(made, german.number, re.sub('unitCode="[A-Z0-9]+"', 'unitCode="Stück"', ubl(german), count=1))
+    made.defects.append((path, "BR-CL-23", "a unit that is no code: the word Stück"))
 
 
 def _chinese(rng: random.Random, made: Platform, ledger: Ledger, seller_tax: str) -> None:
