@@ -161,7 +161,7 @@ def test_an_amount_that_differs_shows_both_values(store):
     row, evidence = the_exception(store)
     assert Decimal(evidence["ledger"]) == Decimal("119")
     assert Decimal(evidence["einvoice"]) == Decimal("129")
-    assert (row["related_id"], row["message"]) == ("in/R1.xml", "ledger 119.0000 EUR, e-invoice 129.0000 EUR")
+    assert (row["related_id"], row["message"]) == ("in/R1.xml", "ledger 119.00 EUR, e-invoice 129.00 EUR")
 
 
 def test_an_invoice_in_instalments_is_compared_by_its_sum(store):
@@ -325,6 +325,16 @@ def test_two_companies_of_ours_may_use_the_same_numbers(store):
     )
     assert found == []
     assert store.table("open_item")["invoice_id"].to_list() == ["in/R1.xml", "in/other.xml"]
+
+
+def test_a_seller_identifier_that_is_wrong_does_not_hide_the_document(store):
+    found = compared(
+        store,
+        company=[{"company_code": "0100", "row_no": 1, "tax_identifier": "DE799359244"}],
+        open_item=[item("14", "R1")],
+        invoice=[invoice("R1", seller_vat_identifier="799359244")],
+    )
+    assert found == []
 
 
 def test_two_suppliers_may_use_the_same_numbers(store):

@@ -60,6 +60,14 @@ order by exception_id
 """
 
 
+def _money(column: str) -> str:
+    """An amount as text, with two decimals unless digits would be lost."""
+    return (
+        f"case when {column} = cast({column} as decimal(24, 2)) then cast(cast({column} as decimal(24, 2)) as varchar) "
+        f"else cast({column} as varchar) end"
+    )
+
+
 def _key(column: str) -> str:
     """A number as it is compared: letters and digits only, capitals; null where nothing is left."""
     return f"nullif(regexp_replace(upper({column}), '[^0-9A-Z]', '', 'g'), '')"
@@ -139,8 +147,9 @@ group by ledger, company_code, is_credit, coalesce(number_key, own_key)
 
 # --- who belongs to whom ---
 
-# By the number printed on the invoice, else by the ledger's own number. Two companies of ours may use the same numbers,
-# and two suppliers certainly do: a document whose issuer is known to be another one is not linked.
+# By the number printed on the invoice, else by the ledger's own number. Two companies of ours may use the same numbers:
+# a document of the other one is not linked. Two suppliers certainly do: where the issuer is not the item's, only an
+# equal amount links, and the tax identifier is what differs.
 _LINKS = f"""
 with issuers as (
   select company_code, list(distinct {_key("tax_identifier")}) as tax_keys
@@ -149,8 +158,10 @@ with issuers as (
 suppliers as (select "table", object_id, list(distinct tax_key) as tax_keys from platform_tax group by "table", object_id),
 pairs as (
   select g."table", g.object_id, d.invoice_id, g.group_key = d.number_key as by_number,
-    coalesce(list_contains(case g.ledger when 'receivable' then i.tax_keys else s.tax_keys end, d.seller_key), true)
-      as is_issuer,
+    case g.ledger
+      when 'receivable' then coalesce(list_contains(i.tax_keys, d.seller_key), true)
+        or d.seller_key not in (select unnest(tax_keys) from issuers)
+      else coalesce(list_contains(s.tax_keys, d.seller_key), true) end as is_issuer,
     list_contains(g.amounts, d.total) or g.amount = d.total as is_amount, g.ledger
   from platform_group g
   join platform_document d on d.ledger = g.ledger and d.is_credit = g.is_credit and d.number_key = g.group_key
@@ -207,7 +218,7 @@ where g.e_invoice_profile is not null and (g.document_date is null or g.document
   and not exists (select 1 from platform_link l where l."table" = g."table" and l.object_id = g.object_id)
 """
 
-_MISSING_IN_ERP = """
+_MISSING_IN_ERP = f"""
 select 'invoice' as "table", d.invoice_id as object_id, d.invoice_number as related_id,
   (select min(p.party_id) from platform_tax t join platform_item p using ("table", object_id)
    where t.tax_key = case d.ledger when 'receivable' then d.buyer_key else d.seller_key end) as party_id,
@@ -215,7 +226,7 @@ select 'invoice' as "table", d.invoice_id as object_id, d.invoice_number as rela
   case when d.is_credit then 'credit note ' else 'e-invoice ' end || coalesce(d.invoice_number, '(no number)')
     || ' is not in the ledger' as message,
   json_object('number', d.invoice_number, 'issue_date', d.issue_date, 'seller', d.seller_vat_identifier,
-              'buyer', d.buyer_vat_identifier, 'total', cast(d.total as varchar)) as evidence,
+              'buyer', d.buyer_vat_identifier, 'total', {_money("d.total")}) as evidence,
   d.source, d.line
 from platform_document d
 where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $as_of)
@@ -227,24 +238,28 @@ where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $as_of)
   )
 """
 
-_AMOUNT_DIFFERS = """
-select g."table", g.object_id, arg_min(d.invoice_id, d.invoice_id) as related_id, g.party_id,
-  any_value(g.amount) as amount, any_value(g.currency) as currency,
-  'ledger ' || any_value(g.amount) || ' ' || any_value(g.currency) || ', e-invoice '
-    || coalesce(cast(cast(arg_min(d.total, d.invoice_id) as decimal(18, 4)) as varchar), 'no total') || ' '
-    || coalesce(arg_min(d.currency, d.invoice_id), '') as message,
-  json_object('ledger', cast(any_value(g.amount) as varchar), 'ledger_currency', any_value(g.currency),
-              'einvoice', cast(arg_min(d.total, d.invoice_id) as varchar), 'einvoice_currency', arg_min(d.currency, d.invoice_id),
-              'number', arg_min(d.invoice_number, d.invoice_id)) as evidence,
-  any_value(g.source) as source, any_value(g.line) as line
-from platform_link l
-join platform_group g using ("table", object_id)
-join platform_document d using (invoice_id)
-group by g."table", g.object_id, g.party_id
-having not bool_or(
-  coalesce(d.currency, g.currency) = g.currency
-  and (coalesce(g.amount in (d.total, d.due, d.rounded), false) or list_has_any(g.amounts, [d.total, d.due, d.rounded]))
+_AMOUNT_DIFFERS = f"""
+with shown as (
+  select l."table", l.object_id, arg_min(d, d.invoice_id) as d,
+    bool_or(
+      coalesce(d.currency, g.currency) = g.currency
+      and (coalesce(g.amount in (d.total, d.due, d.rounded), false)
+           or list_has_any(g.amounts, [d.total, d.due, d.rounded]))
+    ) as agrees
+  from platform_link l
+  join platform_group g using ("table", object_id)
+  join platform_document d using (invoice_id)
+  group by l."table", l.object_id
 )
+select g."table", g.object_id, s.d.invoice_id as related_id, g.party_id, g.amount, g.currency,
+  'ledger ' || {_money("g.amount")} || ' ' || g.currency || ', e-invoice '
+    || coalesce({_money("s.d.total")}, 'no total') || ' ' || coalesce(s.d.currency, '') as message,
+  json_object('ledger', {_money("g.amount")}, 'ledger_currency', g.currency, 'einvoice', {_money("s.d.total")},
+              'einvoice_currency', s.d.currency, 'number', s.d.invoice_number) as evidence,
+  g.source, g.line
+from shown s
+join platform_group g using ("table", object_id)
+where not s.agrees
 """
 
 _TAX_ID_DIFFERS = """
@@ -295,13 +310,13 @@ group by c."table", c.object_id
 having count(distinct c.copy) > 1
 """
 
-_CANCELLED_DOCUMENT = """
+_CANCELLED_DOCUMENT = f"""
 with reasons as (
-  select r."table", r.object_id, r.invoice_id, r.invoice_number, cast(r.total as varchar) as total, r.issue_date, 'reversed' as how
+  select r."table", r.object_id, r.invoice_id, r.invoice_number, {_money("r.total")} as total, r.issue_date, 'reversed' as how
   from platform_reversal r
   where abs(r.reversed) >= abs(r.booked)
   union all
-  select l."table", l.object_id, d.invoice_id, d.invoice_number, cast(d.total as varchar), d.issue_date, d.invoice_status
+  select l."table", l.object_id, d.invoice_id, d.invoice_number, {_money("d.total")}, d.issue_date, d.invoice_status
   from platform_link l
   join platform_document d using (invoice_id)
   where d.is_cancelled
@@ -310,8 +325,8 @@ select g."table", g.object_id, min(r.invoice_id) as related_id, any_value(g.part
   any_value(g.open_amount) as amount, any_value(g.currency) as currency,
   'cancelled on the platform (' || string_agg(distinct r.invoice_number, ', ' order by r.invoice_number)
     || '), still open in the ledger' as message,
-  json_object('number', any_value(g.reference), 'ledger_open', cast(any_value(g.open_amount) as varchar),
-              'by', list(distinct {'number': r.invoice_number, 'total': r.total, 'issue_date': r.issue_date, 'how': r.how})
+  json_object('number', any_value(g.reference), 'ledger_open', {_money("any_value(g.open_amount)")},
+              'by', list(distinct struct_pack(number := r.invoice_number, total := r.total, issue_date := r.issue_date, how := r.how))
   ) as evidence,
   any_value(g.source) as source, any_value(g.line) as line
 from reasons r
