@@ -140,6 +140,13 @@ def test_a_return_says_why():
     assert (row["is_return"], row["return_reason"], row["remittance"]) == ("true", "AC01", "invoice SI-000917")
 
 
+def test_an_account_in_the_place_of_the_reference_is_the_counterparty():
+    row = entry(":86:Betaling sieraden\n", ":61:200101    D65,00NOVBNL47INGB9999999999\nhr gjlm paulissen", "35,00")
+    assert (row["counterparty_account"], row["name"]) == ("NL47INGB9999999999", "hr gjlm paulissen")
+    assert row["end_to_end_id"] is None
+    assert row["remittance"] == "Betaling sieraden"
+
+
 def test_placeholders_are_no_references():
     row = entry("", ":61:2409030903C5,00NTRFNONREF//NONREF", "105,00")
     assert (row["customer_reference"], row["bank_reference"], row["end_to_end_id"]) == (None, None, None)

@@ -52,8 +52,13 @@ def details(lines: Sequence[str], extension: Sequence[str], entry: Dict[str, str
         found = _extension(extension)
     found["details"] = "\n".join(lines or extension) or None
     _marks(found, entry)
-    found["end_to_end_id"] = found.get("end_to_end_id") or entry.get("customer_reference")
-    supplement = (entry.get("supplement") or "").replace(" ", "")
+    reference, supplement = entry.get("customer_reference"), (entry.get("supplement") or "").replace(" ", "")
+    if reference and _IBAN.fullmatch(reference):
+        # Some Dutch banks put the counterparty's account where the reference belongs, and its name behind it.
+        found.setdefault("counterparty_account", reference)
+        found.setdefault("name", entry.get("supplement"))
+    else:
+        found["end_to_end_id"] = found.get("end_to_end_id") or reference
     if not found.get("counterparty_account") and _IBAN.fullmatch(supplement):
         found["counterparty_account"] = supplement
     return {key: (value or "").strip() or None for key, value in found.items()}
