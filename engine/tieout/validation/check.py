@@ -15,6 +15,7 @@ import polars as pl
 
 from tieout.model.canon import CANON
 from tieout.model.definitions import Rule, RuleSet
+from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation.compile import Compiled, Plan, Program, Value, compile_rules, object_id, row_no
@@ -45,12 +46,24 @@ def check(
     """
     ids = None if documents is None else sorted(set(documents))
     tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.count(name)]
-    plan = compile_rules(rule_sets, as_of=as_of, tables=tables, everywhere=everywhere)
+    chosen = list(rule_sets)
+    for careful in (False, True):
+        # Guarding every value costs several times the work and hardly any data needs it: only where a statement failed.
+        plan = compile_rules(chosen, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful)
+        try:
+            _check(store, plan, ids)
+            return
+        except StoreError:
+            if careful:
+                raise
+
+
+def _check(store: Store, plan: Plan, documents: list[str] | None) -> None:
     with prepared(store, plan):
-        _create_findings(store, ids)
+        _create_findings(store, documents)
         for program in plan.programs:
             where = program.applies
-            if ids is not None:
+            if documents is not None:
                 where += f' and {quoted(program.table, "invoice_id")} in (select invoice_id from "~documents")'
             _judge(store, program, where)
         _number(store)
