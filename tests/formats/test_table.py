@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import zipfile
 from decimal import Decimal
 
 import polars as pl
@@ -156,6 +157,19 @@ def test_bytes_that_are_no_workbook_are_refused_in_one_line():
     with pytest.raises(FormatError, match="no readable workbook") as caught:
         table.read(Document("a.xlsx", b"PK\x03\x04 not a workbook"), {}, kind="xlsx")
     assert "\n" not in str(caught.value)
+
+
+def test_a_workbook_whose_sheet_is_broken_or_a_bomb_is_refused_in_one_line():
+    buffer = io.BytesIO()
+    pl.DataFrame({"id": ["1"]}).write_excel(buffer)
+    for content in (b"<worksheet><sheetData><row><c>", b" " * 100_000_000):
+        broken = io.BytesIO()
+        with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(broken, "w", zipfile.ZIP_DEFLATED) as new:
+            for entry in old.infolist():
+                new.writestr(entry.filename, content if "sheet1" in entry.filename else old.read(entry))
+        with pytest.raises(FormatError) as caught:
+            table.read(Document("a.xlsx", broken.getvalue()), {}, kind="xlsx")
+        assert "\n" not in str(caught.value)
 
 
 def test_parquet_keeps_decimals_exact():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,8 @@ LINE = "line"
 # Files are searched this far for a header row whose place the mapping leaves open.
 HEADER_DEPTH = 50
 _MAX_NAMED = 1000
+# What a workbook may unfold to, in bytes and compared with its size.
+_UNFOLDED, _RATIO = 2 * 1024**3, 200
 
 
 def read(
@@ -154,23 +157,33 @@ class _Body:
         return self._wrong(width).height
 
     def frame(self, names: Sequence[str], width: int) -> pl.DataFrame:
+        """The rows of the full width, as columns."""
         good = self.rows["fields"] == width
-        lines = self.rows.filter(good)[LINE].cast(pl.Int64)
-        if self._cells is not None:
-            kept = [row for row, fits in zip(self._cells, good, strict=True) if fits]
-            columns = list(zip(*kept, strict=True)) if kept else [()] * width
-            data = [pl.Series(name, column, dtype=pl.String) for name, column in zip(names, columns, strict=True)]
-            return pl.DataFrame([*data, lines])
-        if not lines.len():
-            return pl.DataFrame([*(pl.Series(name, [], dtype=pl.String) for name in names), lines])
-        rows = self.rows["text"] if good.all() else self.rows["text"].filter(good)
-        frame = pl.read_csv(
-            rows.str.join("\n")[0].encode(), has_header=False, separator=self.delimiter, quote_char=self.quote or None,
-            infer_schema=False, new_columns=list(names),
-        )  # fmt: skip
-        if frame.height != lines.len():
-            raise AssertionError("the row count of the CSV reader differs from the counted records")
-        return frame.with_columns(lines)
+        rows = self.rows if good.all() else self.rows.filter(good)
+        lines = rows[LINE].cast(pl.Int64)
+        if self._cells is None and lines.len():
+            frame = self._fast(rows["text"], names)
+            if frame is not None:
+                return frame.with_columns(lines)
+        cells = self._cells if self._cells is not None else self._slow(self.rows["text"])
+        kept = [row for row, fits in zip(cells, good, strict=True) if fits]
+        columns = list(zip(*kept, strict=True)) if kept else [()] * width
+        data = [pl.Series(name, column, dtype=pl.String) for name, column in zip(names, columns, strict=True)]
+        return pl.DataFrame([*data, lines])
+
+    def _fast(self, rows: pl.Series, names: Sequence[str]) -> pl.DataFrame | None:
+        """The rows by the column reader; None where it sees other rows than were counted."""
+        try:
+            frame = pl.read_csv(
+                rows.str.join("\n")[0].encode(), has_header=False, separator=self.delimiter, quote_char=self.quote or None,
+                infer_schema=False, new_columns=list(names),
+            )  # fmt: skip
+        except pl.exceptions.PolarsError:
+            return None
+        return frame if frame.height == rows.len() and frame.width == len(names) else None
+
+    def _slow(self, rows: pl.Series) -> list[list[str]]:
+        return [next(csv.reader([row], delimiter=self.delimiter, quotechar=self.quote or None), []) for row in rows]
 
 
 def _width(names: Sequence[str], body: _Body) -> int:
@@ -299,6 +312,7 @@ def _sheet(document: Document, settings: Dict[str, Any], headings: Sequence[str]
         raise FormatError(
             "XLSX needs fastexcel, which is not installed: pip install 'tieout[excel]'", at=Location(document.uri)
         ) from None
+    _not_a_bomb(document)
     try:
         book = fastexcel.read_excel(document.content)
         sheet = settings.get("sheet", 0)
@@ -338,6 +352,17 @@ def _sheet(document: Document, settings: Dict[str, Any], headings: Sequence[str]
             findings.append(_skipped(document.uri, frame.filter(hit)[LINE].to_list()))
             frame = frame.filter(~hit)
     return frame, findings
+
+
+def _not_a_bomb(document: Document) -> None:
+    """Raises FormatError where a workbook would unfold to more than is reasonable."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(document.content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as exc:
+        raise FormatError(f"no readable workbook: {exc}", at=Location(document.uri)) from exc
+    if size > _UNFOLDED or (size > 64 * 1024**2 and size > _RATIO * len(document.content)):
+        raise FormatError(f"the workbook would unfold to {size:,} bytes; it is not read", at=Location(document.uri))
 
 
 def _parquet(document: Document) -> pl.DataFrame:

@@ -100,7 +100,10 @@ def project(
             continue
         expression = text_of(scope, each) if each else "null"
         if told is not None:
-            expression = f"coalesce({expression}, {scope.bind(str(told))})"
+            # The file comes first; but what a file is called is only a guess at what the workspace knows.
+            guessed = bool(each and each.options.get("from") == "file_name")
+            parts = [scope.bind(str(told)), expression]
+            expression = f"coalesce({', '.join(parts if guessed else reversed(parts))})"
         text = scope.text(column.name, expression)
         value, expected = value_of(scope, column, each, text)
         rows.append(f"{value} as {quoted(column.name)}")
