@@ -323,3 +323,10 @@ def test_the_hash_depends_on_every_field_of_an_event(url):
             continue
         other = {"sequence": 7, "payload": {}}.get(field.name, "other")
         assert event_hash(dataclasses.replace(event, **{field.name: other})) != event.hash, field.name
+
+
+def test_opening_and_reading_wait_for_no_writer(url):
+    with at_noon(url) as journal, journal.writing() as session:
+        session.append([opened("EX-1")])
+        with at_noon(url) as other, other.reading() as reader:
+            assert reader.head()[0] == 0

@@ -81,17 +81,26 @@ class Journal:
         return journal
 
     def _prepare(self) -> None:
-        with self._transaction("prepare", write=True) as connection:
+        """Makes what is not there; a journal that is there is only read, so that opening waits for no writer."""
+        with self._transaction("open", write=False) as connection:
+            version = _version(connection)
+        if version is None:
+            version = self._create()
+        if version != VERSION:
+            raise StoreError(f"the journal has version {version}, this tieout knows {VERSION}")
+
+    def _create(self) -> int:
+        with self._transaction("create", write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("select pg_advisory_xact_lock(7463)"))
+            version = _version(connection)
+            if version is not None:
+                return version
             META.create_all(connection)
             for statement in APPEND_ONLY[connection.dialect.name]:
                 connection.execute(sa.text(statement))
-            version = connection.scalar(sa.select(SCHEMA.c.version))
-            if version is None:
-                connection.execute(SCHEMA.insert().values(version=VERSION))
-            elif version != VERSION:
-                raise StoreError(f"the journal has version {version}, this tieout knows {VERSION}")
+            connection.execute(SCHEMA.insert().values(version=VERSION))
+            return VERSION
 
     # --- transactions ---
 
@@ -384,6 +393,14 @@ def _engine(url: URL) -> Engine:
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _version(connection: Connection) -> int | None:
+    """The version of the journal's schema; None where there is none yet."""
+    if not sa.inspect(connection).has_table(SCHEMA.name):
+        return None
+    found: int | None = connection.scalar(sa.select(SCHEMA.c.version))
+    return found
 
 
 def _on_connect(connection: Any, _: Any) -> None:
