@@ -79,6 +79,8 @@ class _Element:
     constant: str | None = None
     constants: list[tuple[str, str]] = field(default_factory=list)
     always: bool = False
+    required: bool = False
+    """Written whenever the element above is: a predicate or ``write_with`` wants it."""
     repeats: list[TableMapping] = field(default_factory=list)
     tag: str = ""
 
@@ -176,6 +178,7 @@ class Template:
         target = element
         for name in test.names:
             target = self._kid(target, name, ())
+            target.required = target.required or test.column is None
         if test.column:
             column = test.column
             shown = _Value("invoice", column, lambda context: _text(context.get("invoice", {}).get(column)))
@@ -213,6 +216,7 @@ class Template:
             target = element
             for step in path.steps:
                 target = self._kid(target, step.name, step.tests)
+                target.required = True
             if path.attribute:
                 target.constants.append((path.attribute, text))
             elif target.constant is None:
@@ -249,7 +253,7 @@ class Template:
     def _element(self, element: _Element, context: Context, tables: Dict[str, Rows]) -> tuple[str, bool]:
         if not element.repeats:
             text, strong = self._body(element, context, tables)
-            return (text, strong) if strong or element.always else (text, False)
+            return text, strong or element.always
         pieces = []
         for block in element.repeats:
             for row in _rows_of(block, context, tables):
@@ -268,7 +272,7 @@ class Template:
         inside: list[str] = []
         for kid in element.kids:
             shown, says = self._element(kid, context, tables)
-            if shown and (says or kid.always or kid.constant is not None or kid.repeats or self._weak(kid)):
+            if says or kid.required:
                 inside.append(shown)
                 strong = strong or says
         for claim in element.claims:
@@ -286,17 +290,6 @@ class Template:
         content = (_escaped(text) if text is not None else "") + "".join(inside)
         opening = f"<{element.tag}{spaces}{attributes}"
         return (f"{opening}>{content}</{element.tag}>" if content else f"{opening}/>"), strong
-
-    @staticmethod
-    def _weak(kid: _Element) -> bool:
-        """Whether an element is there only to satisfy a predicate or to stand beside another."""
-        return _only_constants(kid)
-
-
-def _only_constants(element: _Element) -> bool:
-    if element.values or element.claims or element.repeats or any(own for _, _, own in element.attributes):
-        return False
-    return element.constant is not None or (bool(element.kids) and all(map(_only_constants, element.kids)))
 
 
 def _all(element: _Element) -> list[_Element]:
@@ -397,4 +390,4 @@ def _attribute(text: str) -> str:
 
 def _refuse_illegal(text: str) -> None:
     if match := _ILLEGAL.search(text):
-        raise FormatError(f"the character U+{ord(match[0]):04X} in '{text[:40]}' cannot stand in XML")
+        raise FormatError(f"the character U+{ord(match[0]):04X} in {text[:40]!a} cannot stand in XML")
