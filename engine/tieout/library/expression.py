@@ -130,15 +130,18 @@ class _Trees:
         and (2|A| + |B|) // 2|B| rounds its halves up.
         """
         shift = right.scale - left.scale + scale
-        top = _whole(a, left, max(0, shift))
-        bottom = _whole(b, right, max(0, -shift))
+        top = _whole("div_a", left, max(0, shift))
+        bottom = _whole("div_b", right, max(0, -shift))
         sql = (
             f"cast(sign({top}) * sign({bottom}) * ((2 * abs({top}) + abs({bottom})) // nullif(2 * abs({bottom}), 0)) "
             f"as decimal({MAX_DIGITS - scale}, 0))"
         )
         if scale:
             sql += f" * 0.{'0' * (scale - 1)}1"
-        return exp.paren(exp.maybe_parse(sql, dialect="duckdb"), copy=False)
+        quotient: exp.Expr = exp.paren(exp.maybe_parse(sql, dialect="duckdb"), copy=False)
+        for column in list(quotient.find_all(exp.Column)):
+            column.replace(exp.paren((a if column.name == "div_a" else b).copy(), copy=False))
+        return quotient
 
     def short(self, node: exp.Expr) -> str:
         text = node.sql("duckdb", comments=False).replace('"', "")
@@ -148,12 +151,10 @@ class _Trees:
 _TREES = _Trees()
 
 
-def _whole(node: exp.Expr, kind: Kind, shift: int) -> str:
-    """The value times 10^(its scale + shift) as a whole number."""
-    text = node.sql("duckdb", comments=False)
+def _whole(name: str, kind: Kind, shift: int) -> str:
+    """SQL for the named value times 10^(its scale + shift), as a whole number."""
     if kind.scale and kind.digits + 2 * kind.scale > MAX_DIGITS:
-        text = f"replace(cast({text} as varchar), '.', '')"
-        base = f"cast({text} as hugeint)"
+        base = f"cast(replace(cast({name} as varchar), '.', '') as hugeint)"
     else:
-        base = f"cast(({text}) * {10**kind.scale} as hugeint)" if kind.scale else f"cast({text} as hugeint)"
+        base = f"cast({name} * {10**kind.scale} as hugeint)" if kind.scale else f"cast({name} as hugeint)"
     return f"({base} * {10**shift})" if shift else base

@@ -39,7 +39,7 @@ def parse_tests(node: Node | None, table: str) -> tuple[tuple[RuleTest, ...], li
             else:
                 mistakes.append(entry["given"].mistake(_unknown(name, table), key=name))
         if own or table not in rows:
-            rows.setdefault(table, []).insert(0, own)
+            rows = {table: [own, *rows.get(table, [])], **{name: rows[name] for name in rows if name != table}}
         as_of = entry.get("as_of")
         day = _value(as_of, AS_OF, mistakes) if as_of else None
         tests.append(RuleTest(rows, entry.plain("expect"), entry.location, day))

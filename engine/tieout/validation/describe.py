@@ -115,5 +115,6 @@ def _given(given: Any) -> str:
     parts = []
     for table, rows in given.items():
         for row in rows:
-            parts.append(f"{table}({', '.join(f'{key} = {value}' for key, value in row.items())})")
+            values = ", ".join(f"{key} = {'null' if value is None else value}" for key, value in row.items())
+            parts.append(f"{table}({values})")
     return " ".join(parts)
