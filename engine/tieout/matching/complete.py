@@ -23,16 +23,17 @@ __all__ = ["by_completion"]
 def by_completion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """Lists of references that leave a rest which other open items of the same party explain exactly.
 
-    Tried in this order: the numbers between the first and the last one named; numbers at most ``edits`` slips from what
-    the text says; one open item whose amount is the rest, unless the rest is a round amount (a multiple of
+    Tried in this order: the numbers between the first and the last one named; numbers of which only the last digits are
+    given (1001/02/03); numbers at most ``edits`` slips from what the text says, or one slip where they name an item of
+    another party or one that is settled; one open item whose amount is the rest, unless the rest is a round amount (a multiple of
     ``round_amounts``), which is more often a payment on account.
     """
     pools = _pools(ledger, name)
     if pools.is_empty():
         return
-    tokens: dict[int, list[str]] = {}
-    for pno, token in _tokens(ledger, name).iter_rows():
-        tokens.setdefault(pno, []).append(token)
+    tokens: dict[int, list[tuple[str, bool]]] = {}
+    for pno, token, settled in _tokens(ledger, name).iter_rows():
+        tokens.setdefault(pno, []).append((token, settled))
     booked: list[dict[str, Any]] = []
     used: set[int] = set()
     for (_, pno), group in pools.group_by(["booking_date", "pno"], maintain_order=True):
@@ -70,14 +71,11 @@ def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
           where h.one and h.choices = 1 and p.held is null and p.rest > 0
           group by h.pno, h.ino
         ),
-        whole as (
-          select n.pno from named n left join match_item i using (ino) join match_payment p using (pno)
-          group by n.pno having bool_and(i.ino is not null and i.rest <> 0 and i.currency = p.currency)
-        ),
         parties as (
-          select distinct n.pno, i.party_id from named n semi join whole w using (pno) join match_item i using (ino)
+          select distinct n.pno, i.party_id from named n join match_item i using (ino) where i.rest <> 0
         )
-        select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, n.token, k.number
+        select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, n.token, k.number,
+          exists (select 1 from match_payer y where y.pno = p.pno and y.party_id = i.party_id) as own
         from parties a join match_payment p using (pno)
         join match_item i on i.party_id = a.party_id and i.currency = p.currency and i.rest <> 0
           and coalesce(i.company_code = p.company_code, true)
@@ -90,20 +88,25 @@ def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
 
 
 def _tokens(ledger: Ledger, name: str) -> pl.DataFrame:
-    """What else looks like a number in the texts that name an item: (pno, token), not part of any mention."""
+    """What else is a number in the texts that name an item: (pno, token, settled), settled where it names a paid one."""
     return ledger.rows(
         f"{name}: other numbers",
-        """select distinct c.pno, c.token from match_close c join match_payment p using (pno)
-        where p.held is null and length(c.token) >= 5
-          and c.pno in (select pno from match_mention)
-          and not exists (
+        """with open as (
+          select pno from match_payment where held is null and pno in (select pno from match_mention where one)
+        )
+        select distinct c.pno, c.token, false as settled from match_close c semi join open o using (pno)
+        where not exists (
             select 1 from match_mention h where h.pno = c.pno and h.first <= c.last and h.last >= c.first)
-        order by c.pno, c.token""",
+        union
+        select h.pno, h.token, true from match_mention h semi join open o using (pno)
+          left join match_item i using (ino)
+        where h.one and h.choices = 1 and coalesce(i.rest, 0) = 0
+        order by pno, token, settled""",
     )
 
 
 def _complete(
-    lines: Sequence[dict[str, Any]], tokens: Sequence[str], options: Mapping[str, Any], used: set[int]
+    lines: Sequence[dict[str, Any]], tokens: Sequence[tuple[str, bool]], options: Mapping[str, Any], used: set[int]
 ) -> tuple[str, list[dict[str, Any]]] | None:
     """How the list is completed and the items of it; None where nothing fits, or more than one way does."""
     paid = lines[0]["paid"]
@@ -113,21 +116,26 @@ def _complete(
     between = _between(lines, named, used)
     if between and sum(line["rest"] for line in between) == paid:
         return "the numbers between", between
+    paid_before = [token for token, settled in tokens if settled]
     for own, strange in _readings(named):
         rest = paid - sum(line["rest"] for line in own)
         party = own[0]["party_id"]
         free = [x for x in lines if not x["token"] and x["party_id"] == party and x["ino"] not in used]
-        words = [*tokens, *(line["token"] for line in strange)]
-        near = _near(free, words, 1 if strange else int(options.get("edits", 2)))
+        tails = _tails(free, own, [token for token, settled in tokens if not settled])
+        if tails and not strange and sum(line["rest"] for line in tails) == rest:
+            return "shortened numbers", [*own, *tails]
+        misread = [*paid_before, *(line["token"] for line in strange)]
+        words = [token for token, settled in tokens if not settled and len(token) >= 5]
+        near = _near(free, misread, 1) if misread else _near(free, words, int(options.get("edits", 2)))
         ways = [
             chosen
-            for size in range(1, min(len(words), 3) + 1)
+            for size in range(max(len(misread), 1), min(len(misread) or len(words), 3) + 1)
             for chosen in combinations(near, size)
-            if sum(line["rest"] for line in chosen) == rest and (not strange or size >= len(strange))
+            if sum(line["rest"] for line in chosen) == rest
         ]
         if len(ways) == 1:
             return "a mistyped number", [*own, *ways[0]]
-        if ways or strange:
+        if ways or misread:
             continue
         minor = int(rest.scaleb(minor_units(lines[0]["currency"])))
         step = int(options.get("round_amounts", 5) * 10 ** minor_units(lines[0]["currency"]))
@@ -138,12 +146,15 @@ def _complete(
 
 
 def _readings(named: Sequence[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """All items named; and, where one party has most of them, its items with the others as misread."""
+    """The items named that count, and those of other parties, which must be misread."""
     counts = Counter(line["party_id"] for line in named)
     if len(counts) == 1:
         return [(list(named), [])]
+    payers = sorted({line["party_id"] for line in named if line["own"]})
     (party, most), (_, second) = sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:2]
-    if most == second:
+    if len(payers) == 1:
+        party = payers[0]
+    elif most == second:
         return []
     return [([x for x in named if x["party_id"] == party], [x for x in named if x["party_id"] != party])]
 
@@ -161,6 +172,20 @@ def _between(
     if any(x["ino"] in used or x["party_id"] != named[0]["party_id"] for x in chosen):
         return None
     return chosen
+
+
+def _tails(
+    free: Sequence[dict[str, Any]], own: Sequence[dict[str, Any]], tokens: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The free items whose number is one named with its last digits replaced by a short number of the text."""
+    short = [token for token in tokens if token.isdigit() and 2 <= len(token) <= 6]
+    numbers = {
+        str(line["number"])[: -len(token)] + token
+        for line in own
+        for token in short
+        if line["number"] and len(str(line["number"])) > len(token)
+    }
+    return [line for line in free if line["number"] in numbers]
 
 
 def _near(free: Sequence[dict[str, Any]], words: Sequence[str], edits: int) -> list[dict[str, Any]]:

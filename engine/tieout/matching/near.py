@@ -1,4 +1,4 @@
-"""References that name no item: mistyped ones with an exact amount, ones of another currency, and payers who are others."""
+"""Numbers that look like ours and name no item: mistyped ones with an exact amount, and such as are invalid."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import polars as pl
 from tieout.matching import text
 from tieout.matching.by_reference import accept_fits
 from tieout.matching.ledger import Ledger
-from tieout.matching.parties import name_forms
 from tieout.matching.references import check_digits
-from tieout.matching.score import compare, osa_distance
+from tieout.matching.score import osa_distance
 
-__all__ = ["by_near", "mark_unknown", "third_party", "wrong_currency"]
+__all__ = ["by_near", "mark_unknown"]
 
 
 def mark_unknown(ledger: Ledger) -> None:
@@ -65,6 +64,28 @@ def mark_unknown(ledger: Ledger) -> None:
               select * from shaped union select * from wrong
             ) where pno not in (select pno from match_mention)
             group by pno""",
+        )
+    wrong, right = checked.filter(~pl.col("valid")), checked.filter(pl.col("valid"))
+    with ledger.store.registered(wrong) as view, ledger.store.registered(right) as valid:
+        ledger.flag(
+            "check digits",
+            f"""select m.pno, 'invalid_reference' as reason, null as related, null as party_id, m.rest as amount,
+              concat('the ', v.kind, ' reference ', v.number, ' has a wrong check digit') as message,
+              json_object('reference', v.number, 'kind', v.kind) as evidence
+            from (
+              select pno, number, rest from (
+                select m.pno, {text.compact("p.creditor_reference")} as number, m.rest, 1 as place
+                from match_payment m join payment p using (payment_id) where m.held is null
+                union all
+                select c.pno, c.token, m.rest, 2 from match_close c join match_payment m using (pno)
+                where starts_with(c.token, 'RF') and length(c.token) >= 8 and not exists (
+                  select 1 from {valid} o join match_close d on d.token = o.number
+                  where d.pno = c.pno and starts_with(d.token, 'RF'))
+              ) join {view} using (number)
+              where number not in (select number from match_key where kind = 'creditor_reference')
+              qualify row_number() over (partition by pno order by place, length(number) desc, number) = 1
+            ) m join {view} v using (number)""",
+            hold=False,
         )
 
 
@@ -120,92 +141,3 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
             from {view} qualify count(*) over (partition by pno) = 1""",
         )
     accept_fits(ledger, name)
-
-
-def third_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
-    """Notes where the payer of a settled item is not its party: information, the reference being the second proof.
-
-    The payer is the party where account, name (also trading name or alternative payer) or their core agree.
-    """
-    pairs = ledger.rows(
-        f"{name}: payers and parties",
-        """with pairs as (
-          select distinct a.pno, i.party_id, p.counterparty_name as payer, p.account_key
-          from match_allocation a join match_payment p using (pno) join match_item i using (ino)
-          where a.status = 'accepted' and nullif(trim(p.counterparty_name), '') is not null
-        )
-        select x.pno, x.party_id, x.payer, k.name as known
-        from pairs x join match_known k using (party_id)
-        where not exists (
-            select 1 from match_party_account y where y.party_id = x.party_id and y.account_key = x.account_key)
-          and not exists (
-            select 1 from match_known e where e.party_id = x.party_id and upper(trim(e.name)) = upper(trim(x.payer)))
-        order by x.pno, x.party_id, known""",
-    )
-    if pairs.is_empty():
-        return
-    names = pl.concat([pairs["payer"], pairs["known"].rename("payer")]).unique().sort().to_list()
-    forms = name_forms(names, options["names"])
-    joined = (
-        pairs.join(forms, left_on="payer", right_on="name")
-        .join(forms, left_on="known", right_on="name", suffix="_known")
-        .sort("pno", "party_id", "known", "variant", "variant_known")
-    )
-    alike = pl.max_horizontal(
-        pl.Series("a", compare("ratio", joined["compact"], joined["compact_known"])),
-        pl.Series("b", compare("token_sort_ratio", joined["core"], joined["core_known"])),
-        pl.Series("c", compare("partial_ratio", joined["compact"], joined["compact_known"])),
-    )
-    joined = joined.with_columns(
-        alike=joined.select(alike).to_series(),
-        truncated=pl.col("whole_known").str.starts_with(pl.col("whole")),
-    )
-    strange = (
-        joined.group_by("pno", "party_id", maintain_order=True)
-        .agg(pl.col("alike").max(), pl.col("truncated").any(), pl.col("payer").first())
-        .filter(~pl.col("truncated"), pl.col("alike") < float(options.get("same_at", 0.8)))
-        .group_by("pno", maintain_order=True)
-        .first()
-    )
-    own = ledger.rows(
-        f"{name}: payers that are another party",
-        f"""with payers as (
-          select distinct a.pno, i.party_id, upper(trim(p.counterparty_name)) as payer
-          from match_allocation a join match_payment p using (pno) join match_item i using (ino)
-          where a.status = 'accepted'
-        )
-        select p.pno, min(p.party_id) as party_id from payers p join match_known k
-          on upper(trim(k.name)) = p.payer and k.ground = 'name'
-        where not exists (
-          select 1 from match_known e where e.party_id = p.party_id and upper(trim(e.name)) = p.payer
-            and e.ground <> 'alternative payer')
-          and p.pno not in ({",".join(map(str, strange["pno"].to_list())) or "0"})
-        group by p.pno order by p.pno""",
-    )
-    rows = pl.concat([strange.select("pno", "party_id"), own.select("pno", "party_id")], how="vertical_relaxed")
-    if rows.is_empty():
-        return
-    with ledger.store.registered(rows) as view:
-        ledger.flag(
-            name,
-            f"""select v.pno, 'third_party_payer' as reason, null as related, v.party_id, p.amount,
-              'paid by somebody else than the customer' as message,
-              json_object('payer', p.counterparty_name) as evidence
-            from {view} v join match_payment p using (pno)""",
-            hold=False,
-        )
-
-
-def wrong_currency(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
-    """Holds payments whose references name only items in another currency."""
-    ledger.flag(
-        name,
-        """select h.pno, 'wrong_currency' as reason, min(i.open_item_id) as related, min(i.party_id) as party_id,
-          any_value(p.rest) as amount,
-          concat('paid in ', any_value(p.currency), ', the item is in ', min(i.currency)) as message,
-          json_object('reference', min(h.token), 'open_amount', min(i.rest), 'currency', min(i.currency)) as evidence
-        from match_mention h join match_item i using (ino) join match_payment p using (pno)
-        where h.one and h.choices = 1 and p.held is null and p.rest > 0 and i.rest <> 0
-        group by h.pno having bool_and(i.currency <> p.currency)""",
-        hold=True,
-    )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from anyascii import anyascii
 
@@ -19,7 +20,7 @@ from tieout.matching import text
 from tieout.matching.ledger import Ledger
 from tieout.matching.score import compare
 
-__all__ = ["Parties", "name_forms"]
+__all__ = ["Parties", "likeness", "name_forms"]
 
 _SPELLED = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "ẞ": "SS", "ß": "SS", "Ø": "OE", "Å": "AA", "Æ": "AE", "Œ": "OE"}
 _CJK = r"\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
@@ -51,14 +52,16 @@ def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFram
     """The comparable forms of each distinct name: one row a (name, variant).
 
     Columns: name, variant (0 as written, 1 bracketed place first, 2 what stands in brackets, 3 without brackets),
-    whole (words with legal forms), core (words without), compact (core without blanks), words (core sorted).
+    whole (words with legal forms), core (words without), compact (core without blanks), words (core sorted), native
+    (the core in Chinese, Japanese or Korean characters, null for other scripts), telling (false where nothing but a
+    legal form is left).
     """
     cjk_forms = sorted(settings.get("legal_forms_cjk", []), key=len, reverse=True)
     latin_forms = {
         _skeleton(_words(_spell(f)).replace(" ", "")) for line in settings.get("legal_forms", []) for f in line
     }
     fillers = {_skeleton(_words(_spell(f))) for f in settings.get("fillers", [])}
-    rows: list[tuple[str, int, str, str, str, str]] = []
+    rows: list[tuple[str, int, str, str, str, str, str | None, bool]] = []
     for name in names:
         for variant, written in _variants(name):
             is_cjk = bool(_HAS_CJK.search(written))
@@ -69,11 +72,13 @@ def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFram
             core = " ".join(kept) or (" ".join(words) if variant == 0 else "")
             if core:
                 compact = core.replace(" ", "")
-                rows.append((name, variant, whole.replace(" ", ""), core, compact, "".join(sorted(core.split()))))
+                native = "".join(c for c in bare if _HAS_CJK.match(c)) or None if is_cjk else None
+                ordered = "".join(sorted(core.split()))
+                rows.append((name, variant, whole.replace(" ", ""), core, compact, ordered, native, bool(kept)))
     return pl.DataFrame(
         rows,
-        schema=dict.fromkeys(("name", "variant", "whole", "core", "compact", "words"), pl.String)
-        | {"variant": pl.Int32},
+        schema=dict.fromkeys(("name", "variant", "whole", "core", "compact", "words", "native", "telling"), pl.String)
+        | {"variant": pl.Int32, "telling": pl.Boolean},
         orient="row",
     )
 
@@ -114,6 +119,36 @@ def _variants(name: str) -> list[tuple[int, str]]:
     return [*variants, (2, inside[0])]
 
 
+def likeness(pairs: pl.DataFrame) -> pl.Series:
+    """How alike the names of each pair are, 0 to 1; one that stands whole within the known name, or begins with
+    it, counts 0.92.
+
+    pairs: core, compact and native of one name, known_core, known_compact and known_native of the other. Two names in
+    Chinese characters are compared as such: their transliterations hide that one character is another.
+    """
+    both = (pairs["native"].is_not_null() & pairs["known_native"].is_not_null()).to_numpy()
+    ratio = np.maximum(
+        compare("ratio", pairs["compact"], pairs["known_compact"]),
+        compare("token_sort_ratio", pairs["core"], pairs["known_core"]),
+    )
+    words = pairs.select(a=pl.format(" {} ", "core"), b=pl.format(" {} ", "known_core"))
+    within = compare("within", words["a"], words["b"]) * (_length(pairs, "core", "known_core") >= 5)
+    glued = compare("within", pairs["compact"], pairs["known_compact"])
+    mixed = (pairs["native"].is_not_null() | pairs["known_native"].is_not_null()).to_numpy() & ~both
+    within = np.maximum(within, glued * mixed * (_length(pairs, "compact", "known_compact") >= 8))
+    native = compare("ratio", pairs["native"], pairs["known_native"])
+    native_within = compare("within", pairs["native"], pairs["known_native"])
+    native_within *= _length(pairs, "native", "known_native") >= 2
+    score = np.maximum(np.where(both, native, ratio) * 0.97, np.where(both, native_within, within) * 0.92)
+    return pl.Series("score", score)
+
+
+def _length(pairs: pl.DataFrame, left: str, right: str) -> npt.NDArray[np.uint32]:
+    """The length of the shorter text of each pair; 0 where one is missing."""
+    lengths = pairs.select(pl.min_horizontal(pl.col(left).str.len_chars(), pl.col(right).str.len_chars()).fill_null(0))
+    return lengths.to_series().to_numpy()
+
+
 class Parties:
     """Finds, for the payments of a ledger, the parties that may have paid."""
 
@@ -138,7 +173,9 @@ class Parties:
             order by all""",
         )
         known = self.ledger.rows("distinct names", "select distinct name from match_known order by name")
-        self.ledger.store.put("match_party_form", name_forms(known["name"].to_list(), self.settings))
+        # What stands in brackets is a person's company in a payer's name, but only a place in a customer's.
+        forms = name_forms(known["name"].to_list(), self.settings).filter(pl.col("variant") != 2)
+        self.ledger.store.put("match_party_form", forms)
         self.ledger.run(
             "customer and tax numbers in the texts",
             f"""create or replace temp table match_customer_number as
@@ -150,7 +187,7 @@ class Parties:
             ),
             telling as (
               select number, min(party_id) as party_id from numbers
-              where length(number) >= 5 and regexp_matches(number, '[0-9]{4}') group by number
+              where length(number) >= 5 and regexp_matches(number, '[0-9]{{4}}') group by number
               having count(distinct party_id) = 1
             )
             select t.pno, min(n.party_id) as party_id
@@ -223,6 +260,14 @@ class Parties:
               join match_known n on n.name = k.name"""
             for form, condition, tier, score in levels
         ]
+        # A short name and the town behind it.
+        selects.append(
+            """select p.name, n.party_id, 4, n.ground, 0.9
+            from match_payer_form p join match_party_form k on k.core = split_part(p.core, ' ', 1)
+            join match_known n on n.name = k.name
+            where length(k.core) >= 3 and p.variant = 0 and k.variant = 0 and p.core <> k.core
+              and length(p.core) - length(replace(p.core, ' ', '')) = 1"""
+        )
         # Banks cut names at 27, 35 or 70 signs, with the legal form or in the middle of a word.
         selects.append(
             """select p.name, n.party_id, 2, n.ground, 0.96
@@ -259,7 +304,7 @@ class Parties:
             "names that may be alike",
             """with payers as (
               select name, variant, core, compact from match_payer_form
-              where name not in (select name from match_belief where tier <= 2)
+              where telling and (variant <> 2 or native is not null) and name not in (select name from match_belief where tier <= 2)
             ),
             grams as (
               select distinct name, variant, substring(compact, i, 5) as gram
@@ -274,8 +319,8 @@ class Parties:
               select distinct r.name, r.variant, k.name as known, k.variant as known_variant
               from rare r join match_party_gram k using (gram)
             )
-            select p.name, p.variant, p.known, p.known_variant, a.core, a.compact,
-              b.core as known_core, b.compact as known_compact
+            select p.name, p.variant, p.known, p.known_variant, a.core, a.compact, a.native,
+              b.core as known_core, b.compact as known_compact, b.native as known_native
             from pairs p
             join match_payer_form a on a.name = p.name and a.variant = p.variant
             join match_party_form b on b.name = p.known and b.variant = p.known_variant
@@ -284,17 +329,7 @@ class Parties:
         )
         if pairs.is_empty():
             return
-        ratio = compare("ratio", pairs["compact"], pairs["known_compact"])
-        sorted_ratio = compare("token_sort_ratio", pairs["core"], pairs["known_core"])
-        contained = compare("contained", pairs["compact"], pairs["known_compact"])
-        partial = compare("partial_ratio", pairs["compact"], pairs["known_compact"])
-        shorter = np.minimum(
-            pairs["compact"].str.len_chars().to_numpy(), pairs["known_compact"].str.len_chars().to_numpy()
-        )
-        inside = np.where(
-            (contained > 0) & (shorter >= 5), 0.92, np.where((partial >= 0.94) & (shorter >= 10), 0.89, 0)
-        )
-        pairs = pairs.with_columns(score=pl.Series(np.maximum(np.maximum(ratio, sorted_ratio) * 0.97, inside)))
+        pairs = pairs.with_columns(score=likeness(pairs))
         kept = pairs.filter(pl.col("score") >= self.accept_at).select("name", "known", "score")
         with self.ledger.store.registered(kept) as view:
             self.ledger.run(

@@ -14,9 +14,11 @@ from tieout.matching.by_difference import by_difference
 from tieout.matching.by_party import by_party
 from tieout.matching.by_sum import by_sum
 from tieout.matching.complete import by_completion
+from tieout.matching.currency import by_conversion
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import Parties
 from tieout.matching.references import References
+from tieout.matching.third_party import third_party
 from tieout.matching.words import mark_words
 from tieout.model.definitions import MatchPlan
 from tieout.model.ports import Progress
@@ -34,14 +36,14 @@ PASSES: Mapping[str, tuple[PassFunction, tuple[str, ...]]] = {
     "reference": (by_reference.by_reference, ("plain",)),
     "group": (by_reference.by_group, ("close",)),
     "settled": (by_reference.by_settled, ("close",)),
-    "wrong_currency": (near.wrong_currency, ("close",)),
+    "conversion": (by_conversion, ("close",)),
     "difference": (by_difference, ("close", "words", "payers")),
     "not_receivable": (classify.not_receivable, ("close", "words", "payers")),
-    "completion": (by_completion, ("close",)),
-    "near": (near.by_near, ("close", "payers")),
+    "completion": (by_completion, ("close", "payers")),
+    "near": (near.by_near, ("close", "payers", "unknown")),
     "party": (by_party, ("close", "words", "payers", "unknown")),
     "sum": (by_sum, ("close", "words", "payers", "unknown")),
-    "third_party": (near.third_party, ("names",)),
+    "third_party": (third_party, ("names",)),
 }
 
 

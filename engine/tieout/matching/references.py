@@ -125,7 +125,6 @@ _STRUCTURED = r"""list_transform(run, lambda r, i: i > 1 and regexp_matches(
   '(^|[ |])RF [0-9]{2}[0-9]*( [0-9]+)*$'))"""
 
 
-
 class References:
     """The keys of the items and the mentions of the payments of one ledger; made once, read by several passes."""
 

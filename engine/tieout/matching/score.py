@@ -32,16 +32,16 @@ def _equal(left: pl.Series, right: pl.Series) -> Scores:
     return (left == right).fill_null(False).cast(pl.Float32).to_numpy()
 
 
-def _contained(left: pl.Series, right: pl.Series) -> Scores:
-    """1 where the shorter text stands whole in the longer one."""
+def _within(left: pl.Series, right: pl.Series) -> Scores:
+    """1 where the left text stands whole in the right one, or begins with it."""
     a, b = left.fill_null("").to_list(), right.fill_null("").to_list()
-    found = [bool(x) and bool(y) and (x in y or y in x) for x, y in zip(a, b, strict=True)]
+    found = [bool(x) and bool(y) and (x in y or x.startswith(y)) for x, y in zip(a, b, strict=True)]
     return np.asarray(found, dtype=np.float32)
 
 
 METHODS: Mapping[str, Callable[[pl.Series, pl.Series], Scores]] = {
     "equal": _equal,
-    "contained": _contained,
+    "within": _within,
     "ratio": lambda a, b: _pairwise(fuzz.ratio, a, b, 100),
     "partial_ratio": lambda a, b: _pairwise(fuzz.partial_ratio, a, b, 100),
     "token_sort_ratio": lambda a, b: _pairwise(fuzz.token_sort_ratio, a, b, 100),

@@ -1,0 +1,154 @@
+"""The pass on references whose items are in another currency: converted at the day's rate within a band, or held."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from tieout.matching.ledger import Ledger
+from tieout.model.money import round_half_up
+
+__all__ = ["by_conversion"]
+
+
+def by_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """Payments that name only items in one other currency.
+
+    Settled where the bank says that exactly the items' sum was ordered in their currency, or where the amount at the
+    day's rate (the last one, at most ``rate_days`` old) is within ``band_percent`` of their sum; the rest is the
+    exchange difference (kind fx). Any other is held as ``wrong_currency``.
+    """
+    while _convert(ledger, name, options):
+        pass
+
+
+def _convert(ledger: Ledger, name: str, options: Mapping[str, Any]) -> bool:
+    """Decides the first payment of each item; False where none is left."""
+    named = ledger.rows(
+        f"{name}: items in another currency",
+        """with named as (
+          select h.pno, h.ino, min(h.token) as token
+          from match_mention h join match_payment p using (pno)
+          where h.one and h.choices = 1 and p.held is null and p.rest > 0 group by h.pno, h.ino
+        )
+        select n.pno, n.ino, n.token, i.open_item_id, i.party_id, i.rest, i.currency as item_currency,
+          p.rest as paid, p.currency, p.booking_date, c.instructed_amount, c.instructed_currency
+        from named n join match_item i using (ino) join match_payment p using (pno) join payment c using (payment_id)
+        where i.rest <> 0
+        qualify bool_and(i.currency <> p.currency) over (partition by n.pno)
+          and row_number() over (partition by n.ino order by p.booking_date, n.pno) = 1
+        order by n.pno, n.ino""",
+    )
+    if named.is_empty():
+        return False
+    rates = _Rates(ledger, name, int(options.get("rate_days", 7)))
+    band = Decimal(str(options.get("band_percent", 0)))
+    booked: list[dict[str, Any]] = []
+    flags: list[dict[str, Any]] = []
+    for group in named.partition_by("pno", maintain_order=True):
+        lines = group.to_dicts()
+        head = lines[0]
+        total = sum((line["rest"] for line in lines), Decimal(0))
+        parts = _converted(lines, total, rates, band)
+        flag = {
+            "pno": head["pno"],
+            "reason": "fx_conversion" if parts else "wrong_currency",
+            "related": head["open_item_id"],
+            "party_id": head["party_id"],
+            "amount": str(head["paid"]),
+            "message": f"paid in {head['currency']}, the item is in {head['item_currency']}",
+            "evidence": json.dumps(
+                {"reference": head["token"], "open_amount": str(total), "currency": head["item_currency"]},
+                ensure_ascii=False,
+            ),
+        }
+        booked += parts
+        flags.append(flag)
+    if booked:
+        with ledger.store.registered(pl.DataFrame(booked)) as view:
+            ledger.accept(name, f"select * from {view}")
+    with ledger.store.registered(pl.DataFrame(flags)) as view:
+        ledger.flag(
+            name,
+            f"select pno, reason, related, party_id, amount::decimal(18,4) as amount, message, evidence from {view}",
+            hold=True,
+        )
+    return True
+
+
+class _Rates:
+    """The rates of the run; ``of`` gives units of one currency for one unit of another."""
+
+    def __init__(self, ledger: Ledger, name: str, days: int) -> None:
+        rows = ledger.rows(
+            f"{name}: rates",
+            "select base_currency, currency, rate_date, rate from exchange_rate where rate > 0 order by all",
+        )
+        self.days = days
+        self.rates: dict[tuple[str, str], dict[dt.date, Decimal]] = {}
+        for base, currency, day, rate in rows.iter_rows():
+            self.rates.setdefault((base, currency), {})[day] = rate
+        self.bases = sorted({base for base, _ in self.rates})
+
+    def _quoted(self, base: str, currency: str, day: dt.date) -> Decimal | None:
+        if base == currency:
+            return Decimal(1)
+        known = self.rates.get((base, currency), {})
+        for back in range(self.days + 1):
+            rate = known.get(day - dt.timedelta(days=back))
+            if rate is not None:
+                return rate
+        return None
+
+    def of(self, source: str, target: str, day: dt.date | None) -> Decimal | None:
+        """Units of target for one unit of source on the day; None where no rate is recent enough."""
+        for base in self.bases if day else ():
+            assert day is not None
+            paid, due = self._quoted(base, source, day), self._quoted(base, target, day)
+            if paid is not None and due is not None:
+                return due / paid
+        return None
+
+
+def _converted(
+    lines: Sequence[Mapping[str, Any]], total: Decimal, rates: _Rates, band: Decimal
+) -> list[dict[str, Any]]:
+    """The parts that settle the items; empty where neither the bank's order nor the day's rate proves the sum."""
+    head = lines[0]
+    currencies = {line["item_currency"] for line in lines}
+    if len(currencies) != 1 or any(line["rest"] <= 0 for line in lines):
+        return []
+    ordered = head["instructed_currency"] in currencies and head["instructed_amount"] == total
+    rate = rates.of(head["currency"], head["item_currency"], head["booking_date"])
+    worth = total if ordered else round_half_up(head["paid"] * rate, head["item_currency"]) if rate else None
+    if worth is None or abs(worth - total) * 100 > band * total:
+        return []
+    parts: list[dict[str, Any]] = []
+    left_paid, left_worth = head["paid"], worth
+    for place, line in enumerate(lines):
+        last = place == len(lines) - 1
+        share = left_paid if last else round_half_up(head["paid"] * line["rest"] / total, head["currency"])
+        value = left_worth if last else round_half_up(worth * line["rest"] / total, head["item_currency"])
+        left_paid, left_worth = left_paid - share, left_worth - value
+        evidence = json.dumps(
+            {
+                "reference": line["token"],
+                "rate": str(rate) if rate else None,
+                "ordered_in_this_currency": ordered,
+                "open_amount": str(line["rest"]),
+                "worth": str(value),
+            },
+            ensure_ascii=False,
+        )
+        row = {"pno": head["pno"], "ino": line["ino"], "score": "0.95", "evidence": evidence}
+        parts.append({**row, "kind": "payment", "amount": str(share), "item_amount": str(value)})
+        off = line["rest"] - value
+        if off:
+            in_payment = round_half_up(off * share / value, head["currency"])
+            parts.append({**row, "kind": "fx", "amount": str(in_payment), "item_amount": str(off)})
+    return parts
