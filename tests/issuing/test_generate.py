@@ -188,6 +188,13 @@ def test_series_start_and_digits_are_the_workspaces_own(books):
     assert (books.written / "R_004711.xml").is_file()
 
 
+def test_a_total_of_absurd_size_stops_its_document_and_not_the_run(books):
+    huge = line("9001", quantity="1000000000", net_price="99999999", party_id="300")
+    store = books.issue(huge, line("9002"))
+    assert issued(store) == {"9001": (None, "invalid"), "9002": ("NW-2026-00001", "issued")}
+    assert store.table("exception")["amount"].to_list() == [None]
+
+
 def test_a_folder_that_cannot_be_written_is_one_clear_line_and_costs_no_number(books, tmp_path):
     (tmp_path / "run1").write_text("a file in the way")
     with pytest.raises(SourceError, match="the invoices could not be written"):

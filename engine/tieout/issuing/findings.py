@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Dict
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 Row = Dict[str, Any]
+
+# What a column of type money holds; a total beyond it is stopped for other reasons and stands in the finding.
+_MOST = Decimal(10) ** 14
 
 # What is seen without the rules: rule, when it is broken, and what to say.
 _OF_DOCUMENTS: tuple[tuple[str, Callable[[Row], bool], str, str], ...] = (
@@ -171,7 +175,7 @@ def exceptions(documents: Dict[str, Row], stopped: set[str], findings: Sequence[
                 "table": "billing_line",
                 "object_id": each,
                 "party_id": row["party_id"],
-                "amount": row["total"],
+                "amount": row["total"] if row["total"] is not None and abs(row["total"]) < _MOST else None,
                 "currency": row["currency"],
                 "message": f"billing document {each} is not issued: {fatal[0][0]}: {fatal[0][1]}{more}",
                 "evidence": json.dumps({"rules": rules}),
