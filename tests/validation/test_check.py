@@ -7,7 +7,9 @@ import pytest
 from tests.validation.packs import fill, rule_sets, rule_text
 
 from tieout.model.errors import StoreError
+from tieout.model.records import Query
 from tieout.validation.check import check
+from tieout.validation.compile import Program, compile_rules
 
 AS_OF = dt.date(2026, 10, 31)
 
@@ -480,6 +482,29 @@ def test_an_overflow_is_a_null_too(store):
         )[1:]
         == []
     )
+
+
+def test_only_rules_that_failed_are_guarded(store, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "tieout.validation.check.compile_rules", lambda *a, **k: asked.append(k["careful"]) or compile_rules(*a, **k)
+    )
+    invoices(store, remark=["1.5", "x"], paid_amount=["1", "-1"])
+    rules = [rule_text(id=f"ACME-000{n}", check="paid_amount > 0") for n in range(5)]
+    assert broken(store, *rules, rule_text(id="ACME-0009", check="cast(remark as bigint) < 9")) == ["b.xml"] * 6
+    assert asked == [set(), {"ACME-0009"}]
+
+
+def test_a_statement_that_cannot_be_saved_is_told_by_its_name(store, monkeypatch):
+    invoices(store, remark=["1.5"])
+
+    def broken_gate(program, where):
+        return Query("acme on invoice", "select no_such_column from invoice"), []
+
+    monkeypatch.setattr(Program, "gate", broken_gate)
+    with pytest.raises(StoreError, match="acme on invoice: Binder Error"):
+        findings(store, rule_text(check="remark = '1'"))
+    assert store.count("finding") == 0
 
 
 def test_findings_are_numbered_on_in_the_order_of_rule_object_and_row(store):

@@ -97,8 +97,8 @@ def test_an_identifier_is_looked_up_once_for_each_check_and_expression():
 def test_values_are_guarded_only_when_asked():
     rule = rule_text(check="cast(remark as bigint) > 0")
     assert "try(" not in compiled(rule).programs[0].rules[0].holds
-    assert compiled(rule, careful=True).programs[0].rules[0].holds.startswith("try(")
-    assert "try(" not in compiled(rule_text(check="paid_amount > 0"), careful=True).programs[0].rules[0].holds
+    assert compiled(rule, careful=None).programs[0].rules[0].holds.startswith("try(")
+    assert "try(" not in compiled(rule_text(check="paid_amount > 0"), careful=None).programs[0].rules[0].holds
 
 
 def test_the_date_of_the_run_stands_by_its_name_for_readers():
@@ -130,7 +130,7 @@ def test_random_conditions_run_and_give_one_state_a_row(rows, text):
     used = [written for name, written in PARAMS.items() if f"${name}" in text]
     options = {"params": f"{{{', '.join(used)}}}"} if used else {}
     rule = rule_text(check=repr_yaml(text), **options)
-    plan = compile_rules(rule_sets(rule), as_of=AS_OF, careful=True)
+    plan = compile_rules(rule_sets(rule), as_of=AS_OF, careful=None)
     with prepared(rows, plan):
         program = plan.programs[0]
         states = rows.fetch(Query("states", f"select {program.rules[0].state} as s from {program.source}"))

@@ -24,7 +24,7 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Expression
 from tieout.model.errors import Mistake
 
-__all__ = ["Scope", "columns_read", "parse"]
+__all__ = ["Scope", "code_lists_read", "columns_read", "parse"]
 
 MAX_LENGTH = 4_000
 HANDLERS = {**OPERATORS, **CALLS}
@@ -47,6 +47,12 @@ def columns_read(expression: Expression) -> list[tuple[str, str]]:
     """(table, column) of every column the expression reads, in order of first appearance."""
     found = expression.tree.find_all(exp.Column, bfs=False)
     return list(dict.fromkeys((column.table, column.name) for column in found if column.name != "*"))
+
+
+def code_lists_read(expression: Expression) -> set[str]:
+    """The names of the code lists the expression asks."""
+    calls = expression.tree.find_all(exp.Anonymous)
+    return {call.expressions[1].name for call in calls if call.name == "in_code_list"}
 
 
 @lru_cache(maxsize=8192)

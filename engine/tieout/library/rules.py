@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tieout.library import yamlfile
-from tieout.library.expression import parse
+from tieout.library.expression import code_lists_read, parse
 from tieout.library.language import Kind, unite
 from tieout.library.mappings import no_column, parse_text
 from tieout.library.rule_tests import parse_tests
@@ -223,13 +223,13 @@ def _rule_set(pack: str, head: _Head, rules: list[Rule], code_lists: Mapping[str
 
 
 def _lists_used(rules: Iterable[Rule]) -> set[str]:
-    texts = [
-        expression.text
+    return {
+        name
         for rule in rules
         for expression in (rule.check, rule.when, *rule.placeholders.values(), *_expressions(rule.options))
-        if expression
-    ]
-    return {name for text in texts for name in re.findall(r"in_code_list\s*\(.*?,\s*'([^']*)'\s*\)", text, re.S)}
+        if expression and "in_code_list" in expression.text.lower()
+        for name in code_lists_read(expression)
+    }
 
 
 def _expressions(options: Any) -> Iterable[Expression]:

@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import polars as pl
 
@@ -47,15 +48,30 @@ def check(
     ids = None if documents is None else sorted(set(documents))
     tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.count(name)]
     chosen = list(rule_sets)
-    for careful in (False, True):
-        # Guarding every value costs several times the work and hardly any data needs it: only where a statement failed.
+    careful: set[str] | None = set()
+    while True:
+        # Guarding a value against errors costs ten times the work, so only rules that failed on this data are guarded.
         plan = compile_rules(chosen, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful)
         try:
             _check(store, plan, ids)
             return
+        except _RulesFailed as exc:
+            if careful is None:
+                raise exc.cause from None
+            careful = None if exc.rules <= careful else careful | exc.rules
         except StoreError:
-            if careful:
+            if careful is None:
                 raise
+            careful = None
+
+
+class _RulesFailed(Exception):
+    """Rules whose conditions or messages some row cannot be put into; each is to be guarded."""
+
+    def __init__(self, rules: set[str], cause: StoreError) -> None:
+        super().__init__()
+        self.rules = rules
+        self.cause = cause
 
 
 def _check(store: Store, plan: Plan, documents: list[str] | None) -> None:
@@ -125,22 +141,42 @@ def _create_findings(store: Store, documents: list[str] | None) -> None:
 
 def _judge(store: Store, program: Program, where: str) -> None:
     for start in range(0, len(program.rules), RULES_A_STATEMENT):
-        part = Program(
-            program.rule_set,
-            program.table,
-            program.source,
-            program.applies,
-            program.rules[start : start + RULES_A_STATEMENT],
-        )
-        query, pairs = part.gate(where)
-        # Over no rows at all count_if is null.
-        counts = {name: count or 0 for name, count in store.fetch(query).row(0, named=True).items()}
-        broken = [counts[second] if first is None else counts[first] - counts[second] for first, second in pairs]
-        fired = [rule for rule, count in zip(part.rules, broken, strict=True) if count]
+        part = replace(program, rules=program.rules[start : start + RULES_A_STATEMENT])
+        try:
+            fired = _fired(store, part, where)
+        except StoreError as exc:
+            raise _RulesFailed(_failing(store, part, where), exc) from exc
         if fired:
             hits, findings = findings_of(program, fired, where)
-            store.execute(hits)
+            try:
+                store.execute(hits)
+            except StoreError as exc:
+                raise _RulesFailed({each.rule.id for each in fired}, exc) from exc
             store.execute(findings)
+
+
+def _fired(store: Store, program: Program, where: str) -> list[Compiled]:
+    """The rules that at least one row breaks."""
+    query, pairs = program.gate(where)
+    # Over no rows at all count_if is null.
+    counts = {name: count or 0 for name, count in store.fetch(query).row(0, named=True).items()}
+    broken = [counts[second] if first is None else counts[first] - counts[second] for first, second in pairs]
+    return [rule for rule, count in zip(program.rules, broken, strict=True) if count]
+
+
+def _failing(store: Store, program: Program, where: str) -> set[str]:
+    """The rules that cannot be counted, found by halving."""
+    if len(program.rules) == 1:
+        return {program.rules[0].rule.id}
+    failing: set[str] = set()
+    middle = len(program.rules) // 2
+    for rules in (program.rules[:middle], program.rules[middle:]):
+        half = replace(program, rules=rules)
+        try:
+            _fired(store, half, where)
+        except StoreError:
+            failing |= _failing(store, half, where)
+    return failing
 
 
 def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Query, Query]:

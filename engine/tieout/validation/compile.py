@@ -7,7 +7,7 @@ and for each rule a condition that says when a row fails. Child tables are group
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -132,15 +132,15 @@ def compile_rules(
     tables: Iterable[str] | None = None,
     everywhere: bool = False,
     statuses: Sequence[str] = ("active",),
-    careful: bool = False,
+    careful: Collection[str] | None = (),
 ) -> Plan:
     """The plan for the rules with one of the statuses.
 
     as_of: the date of the run; None leaves ``$as_of`` in the text, for readers.
     tables: only rules on these tables.
     everywhere: packs judge every document, also those they do not apply to by themselves.
-    careful: what cannot be computed for a row (a text that is no number, an overflow) is null there; without it the
-        statement fails as a whole, in a quarter of the time.
+    careful: the ids of rules for which what cannot be computed for a row (a text that is no number, an overflow) is
+        null there, None for all; for others the statement fails as a whole, and takes a tenth of the time.
     """
     chosen = list(rule_sets)
     wanted = None if tables is None else set(tables)
@@ -156,7 +156,10 @@ def compile_rules(
         for table, rules in by_table.items():
             rows = Rows(table, groups)
             applies = "true" if everywhere else _applies(rule_set, table, rows)
-            writer = [_Writer(rule, rows, as_of, lists, careful=careful).compiled() for rule in rules]
+            writer = [
+                _Writer(rule, rows, as_of, lists, careful=careful is None or rule.id in careful).compiled()
+                for rule in rules
+            ]
             building.append((rule_set, table, rows, applies, writer))
     for rule_set, table, rows, applies, compiled in building:
         programs.append(Program(rule_set, table, rows.source(), applies, tuple(compiled)))
