@@ -108,6 +108,7 @@ def test_a_batch_that_does_not_add_up_stays_whole_and_is_a_finding(inside):
     assert (found["amount"], found["payment_id"]) == ("100.50", "E1")
     (finding,) = collector.findings
     assert (finding.rule, finding.severity, finding.line) == ("IN-BATCH-SUM", "warning", 2)
+    assert (finding.table, finding.object_id) == ("payment", "E1")
     assert "the entry is 100.50 and was kept whole" in finding.message
 
 

@@ -54,17 +54,18 @@ def parse(content: bytes, uri: str, *, limit_bytes: int = LIMIT_BYTES) -> Elemen
         strip_cdata=True,
         collect_ids=False,
     )
-    doctype = _DOCTYPE.search(content)
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as exc:
+        doctype = _DOCTYPE.search(content)
         if doctype and _in_prolog(content, doctype.start()):
             raise _doctype_refused(content, doctype.start(), uri) from exc
         raise FormatError(_sentence(exc), at=Location(uri, exc.lineno or 0)) from exc
     except (ValueError, LookupError) as exc:
         raise FormatError(f"not readable as XML: {exc}", at=Location(uri)) from exc
-    if doctype and root.getroottree().docinfo.internalDTD is not None:
-        raise _doctype_refused(content, doctype.start(), uri)
+    if root.getroottree().docinfo.internalDTD is not None:
+        doctype = _DOCTYPE.search(content)
+        raise _doctype_refused(content, doctype.start() if doctype else 0, uri)
     return root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -55,7 +56,6 @@ class _Reader:
 
     def block(self, block: Block) -> None:
         rows, found = rows_of(self.plan, self.walk, block, self.names)
-        self.found += found
         if keep := block.mapping.options.get("keep_when"):
             rows = self._kept(block, rows, str(keep))
         table = block.table.name
@@ -68,6 +68,11 @@ class _Reader:
         made = self.made.setdefault(table, {})
         for name, column in values.items():
             made.setdefault(name, []).extend(column)
+        keys = made.get(block.table.key[0])
+        for finding, row in found:
+            place = places.get(id(row))
+            named = keys[place] if keys and place is not None else None
+            self.found.append(dataclasses.replace(finding, object_id=named or finding.object_id))
         self.row_nos.setdefault(table, []).extend(frame["row_no"] if "row_no" in frame.columns else [])
         self.rows.setdefault(table, []).append((block, rows))
         self.parts.setdefault(table, []).append(frame)

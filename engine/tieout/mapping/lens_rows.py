@@ -37,11 +37,13 @@ def first(sources: Sequence[Source], row: Row) -> Any:
     return None
 
 
-def rows_of(plan: Plan, walk: Walk, block: Block, names: Sequence[tuple[str, str]]) -> tuple[list[Row], list[Finding]]:
+def rows_of(
+    plan: Plan, walk: Walk, block: Block, names: Sequence[tuple[str, str]]
+) -> tuple[list[Row], list[tuple[Finding, Row]]]:
     """The rows of a block in document order: each element of ``each``, and of ``or_each`` where it has none inside.
 
     With ``split``, several rows inside one outer element stay only where they add up to it; else the element is one row
-    and there is a finding.
+    and there is a finding, given with that row.
     """
     rows = walk.rows[block.scope]
     if block.fallback < 0:
@@ -50,13 +52,16 @@ def rows_of(plan: Plan, walk: Walk, block: Block, names: Sequence[tuple[str, str
     for row in rows:
         inside.setdefault(id(enclosing(row, block.fallback_hops)), []).append(row)
     result: list[Row] = []
-    findings: list[Finding] = []
+    findings: list[tuple[Finding, Row]] = []
     for outer in walk.rows[block.fallback]:
         inner = inside.get(id(outer), [])
         problem = _unbalanced(block, outer, inner, names) if block.whole and len(inner) > 1 else None
+        if inner and not problem:
+            result += inner
+            continue
+        result.append(_stand_in(plan, block, outer))
         if problem:
-            findings.append(problem)
-        result += inner if inner and not problem else [_stand_in(plan, block, outer)]
+            findings.append((problem, result[-1]))
     return result, findings
 
 
