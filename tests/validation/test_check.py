@@ -9,7 +9,8 @@ from tests.validation.packs import fill, rule_sets, rule_text
 from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.validation.check import check
-from tieout.validation.compile import Program, compile_rules
+from tieout.validation.compile import compile_rules
+from tieout.validation.program import Program
 
 AS_OF = dt.date(2026, 10, 31)
 

@@ -6,11 +6,8 @@ are booleans, tags and merge keys are refused. Whoever loads a definition file c
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -19,6 +16,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from tieout.library.nodes import Node, did_you_mean
+from tieout.library.schema_words import explain
 from tieout.model.errors import DefinitionError, Location, Mistake
 
 __all__ = ["Node", "check", "check_parts", "did_you_mean", "has_schema", "load", "read"]
@@ -31,95 +30,6 @@ MAX_ALIAS_VALUES = 20_000
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,37})")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,37})?\.[0-9]{1,38}")
 _Loader = getattr(yaml, "CLoader", yaml.Loader)
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One value of a YAML file and where it stands."""
-
-    value: Any
-    """None, bool, int, Decimal, str, a tuple of Node, or a dict of key to Node."""
-    location: Location
-    text: str = ""
-    """A scalar as written, without its quotes; empty for lists and mappings."""
-    keys: Mapping[str, Location] = field(default_factory=dict)
-    """For a mapping: where each key stands."""
-    raw: str = field(default="", repr=False)
-    """A scalar's characters in the file, with quotes, folds and indents."""
-
-    def __getitem__(self, key: str) -> Node:
-        node: Node = self.value[key]
-        return node
-
-    def __contains__(self, key: str) -> bool:
-        return isinstance(self.value, dict) and key in self.value
-
-    def __iter__(self) -> Iterator[Node]:
-        return iter(self.value if isinstance(self.value, tuple) else ())
-
-    def get(self, key: str) -> Node | None:
-        """The value under the key; None where it is absent, null, or this is no mapping."""
-        node: Node | None = self.value.get(key) if isinstance(self.value, dict) else None
-        return None if node is None or node.value is None else node
-
-    def items(self) -> Iterable[tuple[str, Node]]:
-        """The entries of a mapping in their written order; none for anything else."""
-        return self.value.items() if isinstance(self.value, dict) else ()
-
-    def plain(self, key: str | None = None, default: Any = None) -> Any:
-        """The value (or the one under the key) as dict, list, str, int, Decimal, bool and None."""
-        if key is not None:
-            node = self.get(key)
-            return default if node is None else node.plain()
-        if isinstance(self.value, dict):
-            return {name: node.plain() for name, node in self.value.items()}
-        if isinstance(self.value, tuple):
-            return [node.plain() for node in self.value]
-        return self.value
-
-    def at(self, offset: int) -> Location:
-        """The place in the file of a character of a scalar, counted from 0 in its value."""
-        if not self.raw:
-            return self.location
-        index = _raw_index(str(self.text), self.raw, offset)
-        before = self.raw[:index]
-        line = before.count("\n")
-        column = len(before) - (before.rfind("\n") + 1) if line else self.location.column - 1 + len(before)
-        return Location(self.location.file, self.location.line + line, column + 1)
-
-    def mistake(self, text: str, *, key: str | None = None) -> Mistake:
-        """A mistake at this value, or at the given key of this mapping."""
-        return Mistake(self.keys.get(key, self.location) if key else self.location, text)
-
-
-def _raw_index(text: str, raw: str, offset: int) -> int:
-    """Where character ``offset`` of a scalar's value stands in its raw characters (quotes, indents and folds skipped)."""
-    index = 0
-    if raw == text:
-        return offset
-    if raw[:1] in "|>":
-        index = raw.find("\n") + 1
-    elif raw[:1] in "'\"":
-        index = 1
-    for position, char in enumerate(text[: offset + 1]):
-        if char.isspace():
-            if index < len(raw) and raw[index].isspace() and position < offset:
-                index += 1
-            continue
-        while index < len(raw) and raw[index] != char:
-            index += 1
-        if position < offset:
-            index += 2 if raw[:1] == "'" and char == "'" else 1
-    return min(index, len(raw))
-
-
-def did_you_mean(name: str, known: Iterable[str], *, near: float = 0.6) -> str:
-    """``; did you mean 'x'?`` for the nearest known name: one that contains it, else one spelled alike; else empty."""
-    folded = {each.lower(): each for each in known}
-    lowered = name.lower()
-    longer = [each for each in folded if len(lowered) > 3 and lowered in each]
-    found = [min(longer, key=len)] if longer else difflib.get_close_matches(lowered, folded, n=1, cutoff=near)
-    return f"; did you mean '{folded[found[0]]}'?" if found else ""
 
 
 # --- reading ---
@@ -378,135 +288,5 @@ def check_parts(node: Node, schema: str) -> list[tuple[tuple[Any, ...], Mistake]
     return [
         (tuple(error.absolute_path), mistake)
         for error in _validator(schema).iter_errors(node.plain())
-        for mistake in _explain(error, node)
+        for mistake in explain(error, node)
     ]
-
-
-def _explain(error: Any, root: Node) -> Iterator[Mistake]:
-    if error.validator in ("anyOf", "oneOf") and error.context:
-        yield from _explain_alternatives(error, root)
-        return
-    node = _find(root, error.absolute_path)
-    where = _name(error.absolute_path)
-    if "propertyNames" in error.schema_path and error.instance in node.keys:
-        yield node.mistake(f"'{error.instance}' cannot be a key{where}; {_expected(error)}", key=error.instance)
-        return
-    match error.validator:
-        case "additionalProperties" | "unevaluatedProperties":
-            known = tuple(error.schema.get("properties", {}))
-            patterns = tuple(error.schema.get("patternProperties", {}))
-            for key in error.instance:
-                if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-                    hint = did_you_mean(key, known) or (f"; known are {', '.join(known)}" if known else "")
-                    yield node.mistake(f"unknown key '{key}'{where}{hint}", key=key)
-        case "required":
-            missing = [key for key in error.validator_value if key not in error.instance]
-            for key in missing:
-                if f"'{key}' is a required" in error.message:
-                    known = error.schema.get("properties")
-                    unknown = [name for name in error.instance if name not in known] if known else []
-                    written = did_you_mean(key, unknown).replace("; did you mean", "; is it meant by")
-                    yield node.mistake(f"'{key}' is missing{where}{written}")
-        case _:
-            yield node.mistake(f"{_shown(error.instance)}{where}: {_expected(error)}")
-
-
-def _explain_alternatives(error: Any, root: Node) -> Iterator[Mistake]:
-    """The mistakes of the alternative that was most likely meant: the one whose type fits and that fails least."""
-    branches: dict[int, list[Any]] = {}
-    for inner in error.context:
-        branches.setdefault(inner.schema_path[0], []).append(inner)
-    depth = len(error.absolute_path)
-    fitting = [
-        inners
-        for inners in branches.values()
-        if not any(
-            inner.validator in ("type", "const", "enum") and len(inner.absolute_path) == depth for inner in inners
-        )
-    ]
-    if fitting and "x-expected" not in error.schema:
-        for inner in min(fitting, key=len):
-            yield from _explain(inner, root)
-        return
-    node = _find(root, error.absolute_path)
-    if "x-expected" in error.schema:
-        wanted = f"must be {error.schema['x-expected']}"
-    else:
-        parts = dict.fromkeys(_expected(inners[0]).removeprefix("must be ") for inners in branches.values())
-        wanted = "must be " + " or ".join(parts)
-    yield node.mistake(f"{_shown(error.instance)}{_name(error.absolute_path)}: {wanted}")
-
-
-_TYPES = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping of keys to values",
-    "null": "empty",
-}
-
-
-def _expected(error: Any) -> str:
-    """What should stand there: a clause that starts with 'must'."""
-    value = error.validator_value
-    if "x-expected" in error.schema:
-        return f"must be {error.schema['x-expected']}"
-    match error.validator:
-        case "type":
-            kinds = [value] if isinstance(value, str) else value
-            hint = ""
-            if "string" in kinds and isinstance(error.instance, bool | int | Decimal):
-                hint = "; put it in quotes"
-            if "boolean" in kinds and str(error.instance).lower() in ("yes", "no", "on", "off", "true", "false"):
-                hint = "; only true and false are read as such"
-            return "must be " + " or ".join(_TYPES[kind] for kind in kinds) + hint
-        case "enum":
-            near = did_you_mean(str(error.instance), map(str, value))
-            return f"must be one of {', '.join(map(str, value))}{near}"
-        case "const":
-            return f"must be {value}"
-        case "minItems" | "minProperties":
-            return f"must have at least {value} entr{'y' if value == 1 else 'ies'}"
-        case "maxItems" | "maxProperties":
-            return f"must have at most {value} entr{'y' if value == 1 else 'ies'}"
-        case "minLength":
-            return "must not be empty"
-        case "maxLength":
-            return f"must have at most {value} characters"
-        case "minimum":
-            return f"must be {value} or more"
-        case "maximum":
-            return f"must be {value} or less"
-        case "exclusiveMinimum":
-            return f"must be more than {value}"
-        case "exclusiveMaximum":
-            return f"must be less than {value}"
-        case "uniqueItems":
-            return "must not name anything twice"
-        case "pattern":
-            return f"must be written like {value}"
-    return "must not stand here"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    if value is None:
-        return "nothing"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text if len(text) <= 60 else text[:57] + '...'}'"
-
-
-def _name(path: Iterable[Any]) -> str:
-    """`` in <key>`` for the nearest named parent; empty at the top."""
-    names = [str(part) for part in path if isinstance(part, str)]
-    return f" in '{names[-1]}'" if names else ""
-
-
-def _find(root: Node, path: Iterable[Any]) -> Node:
-    node = root
-    for part in path:
-        node = node.value[part]
-    return node

@@ -20,7 +20,8 @@ from tieout.model.errors import Location
 from tieout.model.records import Query
 from tieout.store.engine import Limits, Store, quote
 from tieout.validation.check import prepared
-from tieout.validation.compile import Program, compile_rules
+from tieout.validation.compile import compile_rules
+from tieout.validation.program import Program
 from tieout.validation.rows import lineage, quoted
 
 __all__ = ["AS_OF", "Outcome", "run_cases"]

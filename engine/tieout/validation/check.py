@@ -19,8 +19,9 @@ from tieout.model.definitions import Rule, RuleSet
 from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
-from tieout.validation.compile import Compiled, Plan, Program, Value, compile_rules, object_id, row_no
+from tieout.validation.compile import compile_rules, object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
+from tieout.validation.program import Compiled, Plan, Program, Value
 from tieout.validation.rows import Codes, Lookup, lineage, quoted, text_literal
 
 __all__ = ["check", "prepared"]
