@@ -56,3 +56,10 @@ def test_no_money_is_lost_or_doubled(take):
     assert taken.rows("select sum(amount) from (select amount from payment union all select amount from excluded)") == [
         (Decimal("29.0000"),)
     ]
+
+
+def test_rows_without_ids_that_two_files_share_are_a_question_for_a_person(take):
+    taken = take({"X_1.csv": HEAD + row("", 5) + row("", 5) + row("", 6), "X_2.csv": HEAD + row("", 5) + row("", 7)})
+    assert taken.store.count("payment") == 5
+    assert taken.rows("select rule, severity, source, line from finding") == [("IN-OVERLAP", "warning", "X_2.csv", 2)]
+    assert "as X_1.csv:2, and no id in either" in taken.messages()[0]

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tieout.model.errors import Location, SourceError
@@ -21,12 +21,16 @@ class FileSource:
     """The files that patterns name: a path, a folder (everything below it), or a glob (``*``, ``?``, ``[...]``, ``**``).
 
     base: the folder that relative patterns start from; documents are named as the pattern leads to them.
+    aliases: how a leading part of a name is shown instead, so that names are the same on every machine.
     """
 
-    def __init__(self, name: str, patterns: Sequence[str], *, base: Path) -> None:
+    def __init__(
+        self, name: str, patterns: Sequence[str], *, base: Path, aliases: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self._patterns = tuple(patterns)
         self._base = base
+        self._aliases = dict(aliases or {})
 
     def documents(self) -> Iterator[Document | Exception]:
         """Each file once, with its sha256. What is missing or cannot be read comes as a SourceError, in its place."""
@@ -37,7 +41,10 @@ class FileSource:
                     yield found
                 elif found not in seen:
                     seen.add(found)
-                    yield _read(found, self._base / found)
+                    yield _read(self._shown(found), self._base / found)
+
+    def _shown(self, name: str) -> str:
+        return next((alias + name[len(part) :] for part, alias in self._aliases.items() if name.startswith(part)), name)
 
     def _found(self, pattern: str) -> Iterator[str | SourceError]:
         """The names under which files are found, sorted; hidden files only where the pattern names them."""

@@ -10,7 +10,7 @@ from tieout.model.money import MINOR_UNITS
 from tieout.model.records import Finding, Query
 from tieout.store.engine import Store
 
-__all__ = ["decimals", "one_id_each"]
+__all__ = ["decimals", "one_id_each", "overlaps"]
 
 _SHARED = """
 select payment_id from payment where payment_id is not null group by payment_id having count(*) > 1
@@ -118,6 +118,41 @@ def _finding(rule: str, severity: str, row: dict[str, Any], text: str, text_zh: 
         message_zh=f"{_place(row)}  {text_zh}", evidence={"amount": row["amount"], "currency": row["currency"]},
         source=row["source"], line=row["line"],
     )  # fmt: skip
+
+
+def overlaps(store: Store) -> list[Finding]:
+    """IN-OVERLAP for each row without an id of its own that another file holds with the same content; both stay.
+
+    The bank gave neither an id, so they may be one transaction in two exports, or two that are alike: a person decides.
+    """
+    rows = store.fetch(
+        Query(
+            "rows of overlapping files",
+            """
+with unnamed as (
+  select payment_id, source, line, amount, currency,
+         hash(account, currency, amount, booking_date, counterparty_name, counterparty_account, remittance) as content,
+         row_number() over (partition by source, account, currency, amount, booking_date, counterparty_name,
+                            counterparty_account, remittance order by line) as nth
+  from payment where starts_with(payment_id, source || '#')
+), seen as (
+  select *, first_value(source) over alike as first_source, first_value(line) over alike as first_line
+  from unnamed window alike as (partition by content, nth order by source, line)
+)
+select payment_id, source, line, amount, currency, first_source, first_line from seen
+where source <> first_source order by source, line
+""",
+        )
+    )
+    return [
+        _finding(
+            "IN-OVERLAP", "warning", row,
+            f"the same date, amount, counterparty and text as {row['first_source']}:{row['first_line']}, and no id in either: "
+            "the files may overlap; both are taken",
+            f"与 {row['first_source']}:{row['first_line']} 的日期、金额、对方和附言相同且均无流水号，文件可能重叠，两笔均已读入",
+        )
+        for row in rows.iter_rows(named=True)
+    ]  # fmt: skip
 
 
 # --- decimals ---

@@ -82,7 +82,7 @@ def _statement(part: pl.DataFrame, uri: str) -> tuple[dict[str, Any], list[Findi
     return found, [broken]
 
 
-def complete(store: Store) -> list[Finding]:
+def complete(store: Store) -> None:
     """Counts and sums the entries of statements that do not bring them along; a batch entry counts once."""
     store.execute(
         Query(
@@ -97,7 +97,6 @@ where sums.statement_id = statement.statement_id
 """,
         )
     )
-    return []
 
 
 def check(store: Store) -> list[Finding]:

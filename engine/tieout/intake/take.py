@@ -63,8 +63,9 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
             reader.take(exc, each.name, each.mapping, each.options)
         finally:
             flush()
-    findings += statements.complete(store)
+    statements.complete(store)
     findings += payments.one_id_each(store)
+    findings += payments.overlaps(store)
     findings += statements.check(store)
     findings += payments.decimals(store)
     if findings:
