@@ -52,7 +52,7 @@ TOP = {
     "intake": "intake",
     "workspace": "workspace",
     "run": "run",
-    "validate": "run",
+    "examine": "run",
     "verify": "run",
 }
 

@@ -54,3 +54,10 @@ def test_the_wheel_carries_rules_and_mappings_and_finds_them(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "en16931" in done.stdout
+
+
+def test_validate_is_a_function_also_after_everything_was_imported(tmp_path):
+    import tieout.faces.cli
+
+    (tmp_path / "x.xml").write_text("<a/>")
+    assert tieout.validate(tmp_path / "x.xml")["rule"].to_list()[0].startswith("IN-")

@@ -200,6 +200,7 @@ class _Conductor:
             "definitions": dict(sorted(self.workspace.fingerprint.items())),
             "inputs": documents.select("document_id", "sha256", "byte_count", "status", "mapping").to_dicts(),
             "unread": self.unread,
+            "journal_head": self._journal_head(),
             "issued": issued.select("invoice_number", "file", "sha256").to_dicts(),
             "steps": self.steps,
             "tables": [{"table": s.table, "rows": s.rows, "sha256": s.sha256} for s in seal.seals(rows)],
@@ -207,6 +208,11 @@ class _Conductor:
                 {name: str(value) for name, value in row.items()} for row in store.table("control_total").to_dicts()
             ],
         }
+
+    def _journal_head(self) -> tuple[int, str]:
+        """Where the journal ended before this run: its last event's sequence and hash."""
+        with self.journal.reading() as session:
+            return session.head()
 
 
 # --- places, locks and the seal ---

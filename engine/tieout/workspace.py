@@ -63,8 +63,11 @@ class Workspace:
             )
 
 
-def open_workspace(folder: Path) -> Workspace:
-    """The workspace of a folder (or of a tieout.yaml). Raises DefinitionError with every mistake of every file."""
+def open_workspace(folder: Path, *, sources: bool = True) -> Workspace:
+    """The workspace of a folder (or of a tieout.yaml). Raises DefinitionError with every mistake of every file.
+
+    sources: False where nothing will be read, so that names that are not set do not matter.
+    """
     file = folder if folder.suffix in {".yaml", ".yml"} else folder / "tieout.yaml"
     if not file.is_file():
         raise DefinitionError(
@@ -80,7 +83,7 @@ def open_workspace(folder: Path) -> Workspace:
         raise DefinitionError([*mistakes, *exc.mistakes]) from exc
     if mistakes:
         raise DefinitionError(mistakes)
-    opened = _Opening(file.parent.resolve(), node, catalogue)
+    opened = _Opening(file.parent.resolve(), node, catalogue, sources=sources)
     workspace = opened.workspace()
     if opened.mistakes:
         raise DefinitionError(opened.mistakes)
@@ -90,15 +93,15 @@ def open_workspace(folder: Path) -> Workspace:
 class _Opening:
     """Turns a checked node into a Workspace, collecting what does not fit the catalogue or the environment."""
 
-    def __init__(self, folder: Path, node: Node, catalogue: Catalogue) -> None:
-        self.folder, self.node, self.catalogue = folder, node, catalogue
+    def __init__(self, folder: Path, node: Node, catalogue: Catalogue, *, sources: bool) -> None:
+        self.folder, self.node, self.catalogue, self.sources = folder, node, catalogue, sources
         self.mistakes: list[Mistake] = []
         self.unset: set[str] = set()
 
     def workspace(self) -> Workspace:
         node = self.node
         limits = node.plain("limits", {})
-        inputs = [self._input(name, each) for name, each in node["sources"].items()]
+        inputs = [self._input(name, each) for name, each in node["sources"].items() if self.sources]
         routing = self._one("routing", self.catalogue.routes, "routing") or self.catalogue.routes["default"]
         return Workspace(
             folder=self.folder,
@@ -136,7 +139,12 @@ class _Opening:
             if any(pattern is None for pattern in patterns):
                 return None
             source: Source | QuerySource = FileSource(
-                name, [pattern for pattern in patterns if pattern], base=self.folder
+                name,
+                [pattern for pattern in patterns if pattern],
+                base=self.folder,
+                aliases={
+                    _secret(each) or "": f"${{{each}}}" for node in written for each in _NAME.findall(str(node.value))
+                },
             )
             return Input(name, source, mapping, options)
         assert database is not None

@@ -15,7 +15,7 @@ import typer
 
 import tieout
 from tieout import run as conductor
-from tieout import validate as validation
+from tieout.examine import findings
 from tieout.faces import cli_cases, cli_rules, terminal
 from tieout.faces.explain import explain as explain_object
 from tieout.faces.export import FORMATS
@@ -179,7 +179,7 @@ def validate(
     if output not in ("text", "jsonl", "csv"):
         raise TieoutError(f"--format {output}: choose one of text, jsonl, csv")
     packs = [name.strip() for name in rules.split(",") if name.strip()] if rules else None
-    frames = validation.findings(paths, packs=packs, jobs=jobs)
+    frames = findings(paths, packs=packs, jobs=jobs)
     fatal = cli_rules.write_findings(frames, output, out)
     raise typer.Exit(1 if fatal else 0)
 
@@ -219,7 +219,7 @@ def verify(
     found = list(problems(folder))
     owner = folder.parent.parent
     if (owner / "tieout.yaml").is_file():
-        found += _journal_problems(open_workspace(owner), folder)
+        found += _journal_problems(open_workspace(owner, sources=False), folder)
     for line in found:
         print(line)
     if found:
@@ -232,7 +232,8 @@ def verify(
 
 def _journal_problems(workspace: Workspace, folder: Path) -> list[str]:
     with conductor.open_journal(workspace) as journal:
-        verdict = journal.verify()
+        # Each sealed run keeps where the journal ended when it began: what came before cannot be cut off or written anew.
+        verdict = journal.verify(_anchors(workspace))
         registered = next(
             (row["manifest_sha256"] for row in register.runs(journal) if row["run_id"] == folder.name), None
         )
@@ -242,6 +243,11 @@ def _journal_problems(workspace: Workspace, folder: Path) -> list[str]:
     elif registered != file_sha256(folder / "manifest.json"):
         found.append(f"{folder.name}: the manifest is not the one the journal registered")
     return found
+
+
+def _anchors(workspace: Workspace) -> list[tuple[int, str]]:
+    heads = (read_manifest(each).get("journal_head") for each in workspace.sealed())
+    return [(int(head[0]), str(head[1])) for head in heads if head and head[0]]
 
 
 def _run_folder(given: str | None, workspace: Path) -> Path:

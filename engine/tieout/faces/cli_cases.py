@@ -29,7 +29,7 @@ Reason = Annotated[str, typer.Option(help="Why, in a few words; it stays in the 
 
 
 def _journal(workspace: Path) -> Journal:
-    return conductor.open_journal(open_workspace(workspace))
+    return conductor.open_journal(open_workspace(workspace, sources=False))
 
 
 @app.command("list")

@@ -46,20 +46,23 @@ def test(
     catalogue = Catalogue.load(workspace)
     packs = [each for each in catalogue.rule_sets.values() if pack in (None, each.pack)]
     outcomes = cases.run_cases(packs)
-    wrong = [each for each in outcomes if not each.holds]
-    for each in wrong:
-        print(f"{each.location}  {each.rule}: {each.message}")
+    wrong = sum(not each.holds for each in outcomes)
+    for each in outcomes:
+        if not each.holds:
+            print(
+                f"{each.location}  {each.rule}: case {each.number} should {each.expect}, but the outcome is {each.outcome}"
+            )
     routed = 0
     try:
         for routes in catalogue.routes.values() if pack is None else ():
             for outcome in run_route_cases(routes):
                 routed += 1
                 if not outcome.holds:
-                    wrong.append(outcome)
+                    wrong += 1
                     print(f"{outcome.location}  {outcome.plan}: {outcome.message}")
     except Unroutable as exc:
         print(exc, file=sys.stderr)
-    print(f"{len(outcomes) + routed - len(wrong)} cases hold, {len(wrong)} do not")
+    print(f"{len(outcomes) + routed - wrong} cases hold, {wrong} do not")
     raise typer.Exit(1 if wrong else 0)
 
 

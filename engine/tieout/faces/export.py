@@ -82,8 +82,8 @@ def _readable(name: str) -> Query:
 
 def _plain_amount(amount: str, currency: str) -> str:
     by_units: dict[int, list[str]] = {}
-    for code, units in MINOR_UNITS.items():
-        by_units.setdefault(units, []).append(f"'{code}'")
+    for code, decimals in MINOR_UNITS.items():
+        by_units.setdefault(decimals, []).append(f"'{code}'")
     units = " ".join(f"when {currency} in ({', '.join(codes)}) then {n}" for n, codes in sorted(by_units.items()))
     texts = " ".join(
         f"when {n} then case when {amount} = round({amount}, {n}) then cast(cast({amount} as decimal(24, {n})) as varchar) "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tieout import validate as validation
+from tieout.examine import examine
 from tieout.faces import terminal
 from tieout.faces.explain import Explanation, explain
 from tieout.model.canon import CANON
@@ -124,4 +124,4 @@ def validate(paths: str | Path | Iterable[str | Path], rules: Iterable[str] | No
     rules: names of packs; by default those that the document's own specification identifier (BT-24) calls for.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    return validation.validate([Path(each) for each in given], packs=list(rules) if rules is not None else None)
+    return examine([Path(each) for each in given], packs=list(rules) if rules is not None else None)

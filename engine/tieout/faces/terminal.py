@@ -75,7 +75,9 @@ def progress(*, quiet: bool = False) -> TerminalProgress | LogProgress:
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """Prints a table; columns named in ``right`` are right-aligned. Nothing in a cell is taken as markup."""
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    if title:
+        out.print(title, style="italic", markup=False)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
         number = column in right
         table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")

@@ -212,12 +212,12 @@ def _cell(
         # A spreadsheet holds binary numbers: good to 15 digits, which is more than an amount of a ledger has.
         decimals = 0 if value == value.to_integral() and currency in {"JPY", "KRW"} else minor_units(currency)
         number_format = formats.bad if name == "difference" and value else formats.decimal(decimals)
-        sheet.write_number(row, column, value, number_format)  # type: ignore[arg-type]
+        sheet.write_number(row, column, value, number_format)
     elif isinstance(value, bool):
         sheet.write_boolean(row, column, value)
     elif isinstance(value, int):
         sheet.write_number(row, column, value, formats.integer)
     elif isinstance(value, dt.date):
-        sheet.write_datetime(row, column, value, formats.date)  # type: ignore[arg-type]
+        sheet.write_datetime(row, column, value, formats.date)
     else:
         sheet.write_string(row, column, str(value)[:32_000], formats.text)

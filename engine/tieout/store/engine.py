@@ -71,7 +71,7 @@ class Store:
     def _connect(cls, path: Path | None, limits: Limits, *, read_only: bool) -> Store:
         # One process shares one instance of a file, and refuses it with other settings: they depend on the path alone.
         spill = path.parent if path and os.access(path.parent, os.W_OK) else Path(tempfile.gettempdir())
-        settings = {
+        settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": limits.memory,
             "max_temp_directory_size": limits.spill,
             "temp_directory": str(spill / f".spill-{path.stem if path else uuid.uuid4().hex[:8]}"),
