@@ -26,7 +26,7 @@ def numbers(draw, depth=2):
                 f"greatest({a}, {b})",
                 f"div({a}, {b}, 2)",
                 f"case when has_payee then {a} else {b} end",
-                f"-{a}",
+                f"(- {a})",
             ]
         )
     )

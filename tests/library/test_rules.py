@@ -314,6 +314,21 @@ def test_a_change_without_a_reason_is_a_mistake():
     ]
 
 
+def test_a_change_of_a_few_keys_without_a_reason_is_told_as_that_and_nothing_else():
+    assert mistakes(HEAD + RULE, overlay("rules:\n  - {id: ACME-0001, severity: warning}\n")) == [
+        "w.yaml:3:10  ACME-0001: pack acme has this rule; to change it say why: add 'reason'"
+    ]
+
+
+def test_a_misspelt_key_does_not_hide_what_else_is_wrong():
+    bad = HEAD + RULE.replace("severity: fatal", "sverity: fatal").replace("[BT-112]", "[BT-999]")
+    assert [each.partition("  ")[2] for each in mistakes(bad)] == [
+        "ACME-0001: 'severity' is missing",
+        "ACME-0001: unknown key 'sverity'; did you mean 'severity'?",
+        "ACME-0001: 'BT-999' is no business term; write BT-112, BG-25 or CN-...",
+    ]
+
+
 def test_a_change_of_a_rule_that_is_not_there_is_a_mistake():
     change = "rules:\n  - {id: ACME-001, severity: warning, reason: agreed with the auditor}\n"
     assert mistakes(HEAD + RULE, overlay(change)) == [

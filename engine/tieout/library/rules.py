@@ -58,13 +58,14 @@ class _Head:
 
 def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, ...]]) -> tuple[Packs, list[Mistake]]:
     """The packs of all files, shipped ones first, and every mistake in any of them."""
+    names = frozenset(code_lists)
     mistakes: list[Mistake] = []
     heads: dict[str, _Head] = {}
     drafts: dict[str, _Draft] = {}
     aliases: dict[str, str] = {}
     ignores: list[Node] = []
     for file in sorted(files, key=lambda each: not each.shipped):
-        good, wrong = _shape(file.node)
+        good, wrong = _shape(file.node, {} if file.shipped else drafts, names)
         mistakes += wrong
         pack = file.node.get("pack")
         if pack is None or not isinstance(pack.value, str):
@@ -74,7 +75,6 @@ def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, 
         for node in good:
             mistakes += _lay(node, pack.text, file.shipped, drafts)
         ignores += [each for each in file.node.get("ignore") or () if each.get("rule") and each.get("reason")]
-    names = frozenset(code_lists)
     rules: dict[str, Rule] = {}
     warnings: list[Mistake] = []
     for id, draft in drafts.items():
@@ -95,21 +95,40 @@ def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, 
     return Packs(sets, ignored, warnings), sorted(set(mistakes))
 
 
-def _shape(node: Node) -> tuple[list[Node], list[Mistake]]:
-    """The rules of a file whose shape is right, and the mistakes of shape with the rule's id before them."""
-    bad: set[int] = set()
+def _shape(node: Node, drafts: Mapping[str, _Draft], code_lists: frozenset[str]) -> tuple[list[Node], list[Mistake]]:
+    """The rules of a file whose shape is right, and all mistakes of those whose shape is not."""
+    rules = node.get("rules")
+    items = rules.value if rules and isinstance(rules.value, tuple) else ()
+    bad: dict[int, list[Mistake]] = {}
     mistakes = []
     for path, mistake in yamlfile.check_parts(node, "rules"):
         if len(path) > 1 and path[0] == "rules":
-            bad.add(path[1])
-            rule = node["rules"].value[path[1]]
-            id = rule.plain("id", "") if isinstance(rule.value, dict) else ""
             text = mistake.text.replace(" in 'rules'", "")
-            mistake = Mistake(mistake.location, f"{id}: {text}" if id else text)
-        mistakes.append(mistake)
-    rules = node.get("rules")
-    items = rules.value if rules and isinstance(rules.value, tuple) else ()
+            bad.setdefault(path[1], []).append(Mistake(mistake.location, text))
+        else:
+            mistakes.append(mistake)
+    for index, wrong in bad.items():
+        rule = items[index]
+        id = str(rule.plain("id", "")) if isinstance(rule.value, dict) else ""
+        if id in drafts and "reason" not in rule:
+            wrong = [each for each in wrong if not each.text.endswith("is missing")]
+            wrong.append(rule["id"].mistake(_SAY_WHY.format(pack=drafts[id].pack)))
+        elif all(each.text.startswith("unknown key") or "is missing" in each.text for each in wrong):
+            wrong += _further(rule, code_lists)
+        mistakes += [Mistake(each.location, f"{id}: {each.text}" if id else each.text) for each in wrong]
     return [rule for index, rule in enumerate(items) if index not in bad], mistakes
+
+
+_SAY_WHY = "pack {pack} has this rule; to change it say why: add 'reason'"
+
+
+def _further(rule: Node, code_lists: frozenset[str]) -> list[Mistake]:
+    """What else is wrong with a rule that lacks or misspells a key, so that one look at the file tells everything."""
+    if not {"id", "table"} <= set(rule.value):
+        return []
+    reading = Reading(rule, code_lists)
+    reading.rule("")
+    return [each for each in reading.mistakes if "is missing" not in each.text]
 
 
 def _lay(node: Node, pack: str, shipped: bool, drafts: dict[str, _Draft]) -> list[Mistake]:
@@ -127,7 +146,7 @@ def _lay(node: Node, pack: str, shipped: bool, drafts: dict[str, _Draft]) -> lis
         first = known.node["id"].location
         return [node["id"].mistake(f"{id}: this id is also used in {first}; ids are unique over all packs")]
     if not changes:
-        return [node["id"].mistake(f"{id}: pack {known.pack} has this rule; to change it say why: add 'reason'")]
+        return [node["id"].mistake(f"{id}: {_SAY_WHY.format(pack=known.pack)}")]
     known.node = _overlaid(known.node, node)
     return []
 
