@@ -1,11 +1,17 @@
 """A workspace of a few rows, made by hand, for journeys through the whole product."""
 
+import contextlib
+import io
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from tieout.__main__ import main
 
 OPEN_ITEMS = """Company Code,Customer,Name 1,Document Number,Document Type,Document Date,Posting Date,Net Due Date,Reference,Assignment,Amount in Doc. Curr.,Document Currency,Amount in Local Currency,Local Currency,Terms of Payment,Days 1,Disc. Percent 1,Payment Reference,Text,E-Invoice
 1000,0000200001,Alder & Finch GmbH,1900000001,RV,2026-09-01,2026-09-01,2026-10-01,AF-2026-101,PO-77001,100.00,EUR,100.00,EUR,Z030,0,0,,,
@@ -70,15 +76,28 @@ class Place:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def tieout(self, *arguments: str, code: str = "", **environment: str) -> Result:
-        """Runs the command in a process of its own, as a person would; ``code`` runs before it in that process."""
-        import os
+    def tieout(self, *arguments: str, **environment: str) -> Result:
+        """Runs the command in this process, from the workspace's folder."""
+        out, err = io.StringIO(), io.StringIO()
+        status: int | str | None = 0
+        with (
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, environment),
+            mock.patch.object(sys, "argv", ["tieout", *arguments]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as exc:
+                status = exc.code
+        return Result(int(status or 0), out.getvalue(), err.getvalue())
 
-        script = f"{code}\nfrom tieout.__main__ import main\nmain()"
+    def apart(self, *arguments: str, code: str) -> Result:
+        """Runs the command in a process of its own, after ``code`` there."""
         done = subprocess.run(
-            [sys.executable, "-c", script, *arguments],
+            [sys.executable, "-c", f"{code}\nfrom tieout.__main__ import main\nmain()", *arguments],
             cwd=self.folder,
-            env={**os.environ, "COLUMNS": "200", **environment},
             capture_output=True,
             text=True,
             timeout=300,

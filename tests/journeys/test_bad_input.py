@@ -295,7 +295,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_read(place):
 
 def test_a_full_disk_seals_nothing_and_the_next_run_is_right(place):
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
-    result = place.run(code=limit)
+    result = place.apart("run", ".", code=limit)
     assert result.status == 3, result.text
     assert "Traceback" not in result.text and place.sealed() == []
     goes_on(place, place.run())

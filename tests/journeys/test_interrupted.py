@@ -55,7 +55,7 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_a_step_the_next_run_is_as_if_nothing_had_been(place, undisturbed, step, after):
-    killed = place.run(code=stopping(step, "kill", after=after))
+    killed = place.apart("run", ".", code=stopping(step, "kill", after=after))
     assert killed.status == -9, killed.text
     for name in place.sealed():
         assert place.tieout("verify", f"runs/{name}").out.count("holds") <= 1
@@ -74,7 +74,7 @@ def test_killed_at_a_step_the_next_run_is_as_if_nothing_had_been(place, undistur
     "step", ["intake.take_in", "check.check", "reconcile.reconcile", "queue.settle", "totals.close", "_seal"]
 )
 def test_ctrl_c_is_one_line_and_leaves_nothing_half_done(place, step):
-    stopped = place.run(code=stopping(step, "ctrl-c", after=False))
+    stopped = place.apart("run", ".", code=stopping(step, "ctrl-c", after=False))
     assert stopped.status == 130 and "Traceback" not in stopped.text
     assert "nothing was sealed" in stopped.err and place.sealed() == []
     assert place.run().status == 0
