@@ -21,31 +21,50 @@ PARTIES = [
     {"party_id": "C3", "name": "江苏天马科技软件技术（集团）有限公司"},
     {"party_id": "C4", "name": "MFA Financial, Inc."},
     {"party_id": "C5", "name": "MFA Financial, Inc. Nederland B.V."},
+    {"party_id": "C6", "name": "辉太郎（惠州）精密制造有限公司"},
 ]
 
 
-@pytest.mark.parametrize(
-    ("party", "name"),
-    [
-        ("C1", "ALPEN PAPIER"),
-        ("C1", "Fa. Alpen Papier"),
-        ("C1", "Blattwerk"),
-        ("C1", "Papier GmbH Alpen"),
-        ("C2", "DUERR U. KRUEGER SPEDITION GMBH U. CO. KG"),
-        ("C2", "Durr & Kruger Spedition GmbH"),
-        ("C2", "Duerr & Krueger Spedition G"),
-        ("C3", "江苏天马科技软件技术(集团)"),
-        ("C3", "Jiangsu Tianma Keji Ruanjianjishu Co., Ltd."),
-        ("C3", "天马科技"),
-        ("C4", "MFA FINANCIAL INC"),
-        ("C5", "MFA FINANCIAL, INC. NEDERLAND BV"),
-    ],
-)
-def test_the_payer_is_known_by_name_and_exact_amount(match, party, name):
-    items = [item(str(n), f"{100 + n}.17", party_id=f"C{n}", party_name=None) for n in range(1, 6)]
-    amount = f"{100 + int(party[1])}.17"
-    found = match(party=PARTIES, open_item=items, payment=[paid(amount, counterparty_name=name)])
-    assert found.items("P") == [party[1]]
+NAMES = [
+    ("C1", "ALPEN PAPIER"),
+    ("C1", "Fa. Alpen Papier"),
+    ("C1", "Blattwerk"),
+    ("C1", "Papier GmbH Alpen"),
+    ("C1", "Alpen Papier MUENCHEN"),
+    ("C2", "DUERR U. KRUEGER SPEDITION GMBH U. CO. KG"),
+    ("C2", "Durr & Kruger Spedition GmbH"),
+    ("C2", "Duerr & Krueger Spedition G"),
+    ("C2", "Dürr & Krügger Spedition"),
+    ("C3", "江苏天马科技软件技术(集团)"),
+    ("C3", "Jiangsu Tianma Keji Ruanjianjishu Co., Ltd."),
+    ("C3", "天马科技"),
+    ("C3", "张玉（天马科技）"),
+    ("C4", "MFA FINANCIAL INC"),
+    ("C5", "MFA FINANCIAL, INC. NEDERLAND BV"),
+    ("C6", "辉太郎(惠州)精密制造"),
+    ("C6", "Huizhou Huitailang Jingmizhizao Co., Ltd."),
+    (None, "江苏天牛科技软件技术有限公司"),
+    (None, "Financial"),
+    (None, "惠州精密制造有限公司"),
+]
+
+
+@pytest.fixture(scope="module")
+def named(match):
+    """Each payment has an amount of its own, and every party an open item with that amount."""
+    items = [
+        item(f"{100 * n + int(party['party_id'][1])}", f"{100 + n}.17", party_id=party["party_id"], party_name=None)
+        for n in range(len(NAMES))
+        for party in PARTIES
+    ]
+    payments = [paid(f"{100 + n}.17", id=f"P{n}", counterparty_name=name) for n, (_, name) in enumerate(NAMES)]
+    return match(party=PARTIES, open_item=items, payment=payments)
+
+
+@pytest.mark.parametrize("case", range(len(NAMES)), ids=[name for _, name in NAMES])
+def test_the_payer_is_known_by_name_and_exact_amount(named, case):
+    party = NAMES[case][0]
+    assert named.items(f"P{case}") == ([str(100 * case + int(party[1]))] if party else [])
 
 
 def test_the_payer_is_known_by_account_whatever_the_name(match):
@@ -136,26 +155,31 @@ def test_a_returned_payment_and_its_return_are_a_pair(match):
     }
 
 
-@pytest.mark.parametrize(
-    "payment",
-    [
-        paid("-100.00", "Ihre Rechnung R202400001"),
-        paid("100.00", "ZINSEN 09/2026", counterparty_name=None),
-        paid("100.00", "Umbuchung", counterparty_name="Nordwind GmbH"),
-        paid("100.00", "Kontenausgleich", counterparty_name="?", counterparty_account="DE75512108001245126199"),
-        paid("100.00", "", counterparty_name="FINANZAMT KOELN-MITTE"),
-        paid("100.00", "结息", counterparty_name=None),
-    ],
-)
-def test_what_is_no_receipt_is_said_to_be_none(match, payment):
+def test_what_is_no_receipt_is_said_to_be_none(match):
+    payments = [
+        paid("-100.00", "Ihre Rechnung R202400001", id="P0"),
+        paid("100.00", "ZINSEN 09/2026", counterparty_name=None, id="P1"),
+        paid("100.00", "Umbuchung", counterparty_name="Nordwind GmbH", id="P2"),
+        paid(
+            "100.00", "Kontenausgleich", counterparty_name="?", counterparty_account="DE75512108001245126199", id="P3"
+        ),
+        paid("100.00", "", counterparty_name="FINANZAMT KOELN-MITTE", id="P4"),
+        paid("100.00", "结息", counterparty_name=None, id="P5"),
+    ]
+    ours = [{"company_code": "1", "name": "Nordwind GmbH", "account": "DE75512108001245126199"}]
+    found = match(party=PARTIES, company=ours, open_item=[item("1", "100.00")], payment=payments)
+    assert found.allocation.is_empty()
+    assert all(found.reasons(f"P{n}") == {"not_receivable"} for n in range(6))
+
+
+def test_a_customer_whose_name_is_such_a_word_still_pays_its_invoices(match):
+    parties = [{"party_id": "C9", "name": "Terminal Logistik GmbH"}]
     found = match(
-        party=PARTIES,
-        company=[{"company_code": "1", "name": "Nordwind GmbH", "account": "DE75512108001245126199"}],
-        open_item=[item("1", "100.00")],
-        payment=[payment],
+        party=parties,
+        open_item=[item("1", "100.00", party_id="C9")],
+        payment=[paid("100.00", "", counterparty_name="Terminal Logistik GmbH")],
     )
-    assert found.settled("P") == {}
-    assert found.reasons("P") == {"not_receivable"}
+    assert found.items("P") == ["1"]
 
 
 def test_paid_on_behalf_of_a_customer_is_noted_as_a_third_party(match):
@@ -167,6 +191,27 @@ def test_paid_on_behalf_of_a_customer_is_noted_as_a_third_party(match):
     )
     assert found.items("P") == ["5"]
     assert found.reasons("P") == {"third_party_payer"}
+
+
+def test_a_likely_match_is_proposed_and_uses_no_money(match):
+    items = [item("1", "100.00", party_name="Alpenlaendische Papierfabrik AG", party_id="C8")]
+    found = match(open_item=items, payment=[paid("100.00", counterparty_name="Alpenland Papierfabrik")])
+    assert found.allocation.select("status", "open_item_id").rows() == [("proposed", "1")]
+    assert found.settled("P") == {}
+    assert found.reasons("P") == {"unidentified_payer"}
+
+
+def test_an_open_payment_shows_the_nearest_items_and_what_each_failed(match):
+    items = [
+        item("1", "112.40"),
+        item("2", "100.00", document_date="2026-10-20"),
+        item("3", "100.00", party_id="C2", party_name=None),
+    ]
+    found = match(party=PARTIES, open_item=items, payment=[paid("100.00", counterparty_name="Alpen Papier")])
+    failed = dict(found.candidate.select("open_item_id", "failed").iter_rows())
+    assert failed["1"].startswith("amount differs by 12.40 EUR")
+    assert failed["2"].startswith("date: the item is of 2026-10-20")
+    assert failed["3"].startswith('payer: "Alpen Papier" is not known to be C2')
 
 
 def test_an_item_left_open_after_its_due_date_is_overdue(match):
@@ -182,7 +227,7 @@ AMOUNTS = st.sampled_from(["10.00", "20.00", "30.00", "30.01", "49.00", "50.00",
 TEXTS = st.sampled_from(
     ["", "R202400001", "R202400002 R202400003", "R2024 00001", "R202400004", "part payment R202400005", "ZINSEN"]
 )
-NAMES = st.sampled_from(["Alpen Papier", "Dürr & Krüger Spedition", "MFA Financial", "Nobody", None])
+PAYERS = st.sampled_from(["Alpen Papier", "Dürr & Krüger Spedition", "MFA Financial", "Nobody", None])
 
 
 @st.composite
@@ -202,7 +247,7 @@ def books(draw):
             draw(AMOUNTS),
             draw(TEXTS),
             id=f"P{n}",
-            counterparty_name=draw(NAMES),
+            counterparty_name=draw(PAYERS),
             booking_date=f"2026-10-{draw(st.integers(1, 3)):02d}",
         )
         for n in range(1, draw(st.integers(2, 7)))
@@ -210,13 +255,13 @@ def books(draw):
     return items, payments
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(book=books(), shuffle=st.randoms(use_true_random=False))
 def test_money_balances_and_the_order_of_rows_never_matters(match, book, shuffle):
     items, payments = book
     first = match(party=PARTIES, open_item=items, payment=payments)
     mixed_items, mixed_payments = shuffle.sample(items, len(items)), shuffle.sample(payments, len(payments))
-    again = match(party=shuffle.sample(PARTIES, 5), open_item=mixed_items, payment=mixed_payments)
+    again = match(party=shuffle.sample(PARTIES, len(PARTIES)), open_item=mixed_items, payment=mixed_payments)
     for left, right in zip(vars(first).values(), vars(again).values(), strict=True):
         assert left.equals(right)
     for row in items:

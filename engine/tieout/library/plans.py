@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tieout.library import yamlfile
@@ -33,6 +34,9 @@ def parse_plan(node: Node, *, fingerprint: str = "") -> tuple[MatchPlan | None, 
             mistakes.append(item["pass"].mistake(f"a pass '{name}' stands above; each pass needs a name of its own"))
         seen.add(name)
         options: dict[str, Any] = {key: value.plain() for key, value in item.items() if key != "pass"}
+        options["block"], wrong = _block(item.get("block"), str(node.plain("left")), str(node.plain("right")))
+        mistakes += wrong
+        mistakes += _columns(item.get("compare"), str(node.plain("left")), str(node.plain("right")))
         passes.append(Pass(name, options, item["pass"].location))
     plan = MatchPlan(
         id=str(node.plain("plan")),
@@ -45,3 +49,53 @@ def parse_plan(node: Node, *, fingerprint: str = "") -> tuple[MatchPlan | None, 
         fingerprint=fingerprint,
     )
     return (None if mistakes else plan), sorted(set(mistakes))
+
+
+_TERM = r"(?:(key|bare)\()?(?:([a-z_]+)\.)?([a-z_0-9]+)\)?"
+_CONDITION = re.compile(rf"{_TERM}(?:\s*(=|<=|>=|<|>)\s*{_TERM})?")
+
+
+def _block(node: Node | None, left: str, right: str) -> tuple[list[dict[str, str]], list[Mistake]]:
+    """The conditions of a block: ``currency``, or ``payment.end_to_end_id = key(open_item.reference)``."""
+    conditions: list[dict[str, str]] = []
+    mistakes: list[Mistake] = []
+    for item in node or ():
+        written = str(item.plain())
+        found = _CONDITION.fullmatch(written.strip())
+        if found is None:
+            mistakes.append(item.mistake(f"'{written}' is no condition; write a column, or {left}.x = {right}.y"))
+            continue
+        form, side, column, sign, other_form, other_side, other = found.groups(default="")
+        condition = {
+            "left_form": form,
+            "left_side": side or left,
+            "left": column,
+            "sign": sign or "=",
+            "right_form": other_form if sign else form,
+            "right_side": other_side or right if sign else right,
+            "right": other if sign else column,
+        }
+        if {condition["left_side"], condition["right_side"]} != {left, right}:
+            mistakes.append(item.mistake(f"'{written}' must compare a column of {left} with one of {right}"))
+            continue
+        wrong = _unknown(item, condition["left_side"], column)
+        mistakes += wrong or _unknown(item, condition["right_side"], condition["right"])
+        conditions.append(condition)
+    return conditions, mistakes
+
+
+def _columns(node: Node | None, left: str, right: str) -> list[Mistake]:
+    """The mistakes in the columns that comparisons name."""
+    return [
+        mistake
+        for item in node or ()
+        for table in (left, right)
+        if table in item
+        for mistake in _unknown(item[table], table, str(item.plain(table)))
+    ]
+
+
+def _unknown(node: Node, table: str, column: str) -> list[Mistake]:
+    if table not in CANON or column in CANON[table].by_name:
+        return []
+    return [node.mistake(f"no column '{column}' in table {table}{did_you_mean(column, CANON[table].by_name)}")]

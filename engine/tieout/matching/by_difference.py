@@ -61,7 +61,10 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
           exists (select 1 from match_payer y where y.pno = r.pno) as known_payer,
           (select count(*) from match_item o join match_payer y on y.party_id = o.party_id
             where y.pno = r.pno and o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino
-              and coalesce(o.document_date <= p.booking_date, true)) as elsewhere,
+              and coalesce(o.document_date <= p.booking_date, true))
+          + (select count(*) from match_item o join match_key k using (ino)
+            where o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino and k.one and length(k.number) >= 6
+              and damerau_levenshtein(k.number, r.token) <= 1) as elsewhere,
           w.* exclude (pno)
         from ready r join match_payment p using (pno) join match_item i using (ino)
         join payment c using (payment_id) join match_word w using (pno)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
-from tieout.matching.words import pattern
+from tieout.matching.words import pattern, spoken
 
 __all__ = ["not_receivable", "outgoing", "own_transfers", "returns"]
 
@@ -30,7 +30,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           select m.pno, m.payment_id, m.rest, m.currency, m.booking_date, m.account_key,
             upper(trim(m.counterparty_name)) as payer, nullif(p.end_to_end_id, '') as end_to_end_id,
             {text.compact("p.original_payment_reference")} as original,
-            coalesce(p.is_return, false) or coalesce(m.rest < 0 and regexp_matches(m.remittance, $says), false) as marked
+            coalesce(p.is_return, false) or coalesce(m.rest < 0 and regexp_matches({spoken("m.remittance")}, $says), false) as marked
           from match_payment m join payment p using (payment_id)
           where m.held is null
         ),

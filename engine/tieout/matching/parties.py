@@ -53,8 +53,8 @@ def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFram
 
     Columns: name, variant (0 as written, 1 bracketed place first, 2 what stands in brackets, 3 without brackets),
     whole (words with legal forms), core (words without), compact (core without blanks), words (core sorted), native
-    (the core in Chinese, Japanese or Korean characters, null for other scripts), telling (false where nothing but a
-    legal form is left).
+    (the core in Chinese, Japanese or Korean characters, null for other scripts), telling (false where it says too
+    little to be compared by likeness).
     """
     cjk_forms = sorted(settings.get("legal_forms_cjk", []), key=len, reverse=True)
     latin_forms = {
@@ -74,7 +74,9 @@ def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFram
                 compact = core.replace(" ", "")
                 native = "".join(c for c in bare if _HAS_CJK.match(c)) or None if is_cjk else None
                 ordered = "".join(sorted(core.split()))
-                rows.append((name, variant, whole.replace(" ", ""), core, compact, ordered, native, bool(kept)))
+                # 辉太郎（惠州）精密制造 as written would contain 惠州精密制造, which is another company's name.
+                telling = bool(kept) and not (is_cjk and variant == 0 and _BRACKETS.search(name))
+                rows.append((name, variant, whole.replace(" ", ""), core, compact, ordered, native, telling))
     return pl.DataFrame(
         rows,
         schema=dict.fromkeys(("name", "variant", "whole", "core", "compact", "words", "native", "telling"), pl.String)
@@ -138,7 +140,10 @@ def likeness(pairs: pl.DataFrame) -> pl.Series:
     within = np.maximum(within, glued * mixed * (_length(pairs, "compact", "known_compact") >= 8))
     native = compare("ratio", pairs["native"], pairs["known_native"])
     native_within = compare("within", pairs["native"], pairs["known_native"])
-    native_within *= _length(pairs, "native", "known_native") >= 2
+    # What companies are called in short is the beginning of their name, a place of at most four characters left out.
+    at = pairs.select(pl.col("known_native").str.find(pl.col("native"), literal=True).fill_null(0)).to_series()
+    place = at.to_numpy() <= 4 * len("市".encode())
+    native_within *= (_length(pairs, "native", "known_native") >= 2) & place
     score = np.maximum(np.where(both, native, ratio) * 0.97, np.where(both, native_within, within) * 0.92)
     return pl.Series("score", score)
 
@@ -323,7 +328,7 @@ class Parties:
               b.core as known_core, b.compact as known_compact, b.native as known_native
             from pairs p
             join match_payer_form a on a.name = p.name and a.variant = p.variant
-            join match_party_form b on b.name = p.known and b.variant = p.known_variant
+            join match_party_form b on b.name = p.known and b.variant = p.known_variant and b.telling
             order by p.name, p.variant, p.known, p.known_variant""",
             cap=self.block_cap,
         )

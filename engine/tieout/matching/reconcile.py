@@ -13,6 +13,7 @@ from tieout.matching import by_reference, classify, explain, near
 from tieout.matching.by_difference import by_difference
 from tieout.matching.by_party import by_party
 from tieout.matching.by_sum import by_sum
+from tieout.matching.candidates import by_candidates
 from tieout.matching.complete import by_completion
 from tieout.matching.currency import by_conversion
 from tieout.matching.ledger import Ledger
@@ -30,6 +31,7 @@ PassFunction = Callable[[Ledger, str, Mapping[str, Any]], None]
 
 # What a pass may ``find``, and what must have been read before it runs.
 PASSES: Mapping[str, tuple[PassFunction, tuple[str, ...]]] = {
+    "candidates": (by_candidates, ()),
     "returns": (classify.returns, ()),
     "outgoing": (classify.outgoing, ()),
     "own_transfers": (classify.own_transfers, ()),

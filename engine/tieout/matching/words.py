@@ -6,30 +6,36 @@ digits are read once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
 
-__all__ = ["mark_words", "pattern"]
+__all__ = ["mark_words", "pattern", "spoken"]
 
 
 def pattern(words: Sequence[str]) -> str:
-    """One RE2 expression that finds any of the words: whole words in Latin script, anywhere in others.
+    """One RE2 expression that finds any of the words in a ``spoken`` text: whole words, but Chinese ones anywhere.
 
-    A word that ends in ``*`` may go on; a blank stands for any run of signs that are no letters.
+    A word that ends in ``*`` may go on. Plain literals only: Unicode classes would take longer to compile than to run.
     """
     latin, other = [], []
     for word in words:
-        stem = word.removesuffix("*")
-        escaped = "".join(c if c.isalnum() else r"[^\pL\pN]*" if c == " " else f"\\{c}" for c in stem.upper())
+        letters = re.sub(r"[^\w]|[\d_]", " ", word.upper())
+        stem = " ".join(letters.split())
         if any(c >= "\u2e80" for c in stem):
-            other.append(escaped)
-        else:
-            latin.append(escaped + (r"\pL*" if word.endswith("*") else ""))
-    parts = [rf"(?:^|[^\pL\pN])(?:{'|'.join(latin)})(?:$|[^\pL\pN])"] if latin else []
-    return "|".join([*parts, *other]) or r"$^"
+            other.append(stem.replace(" ", ""))
+        elif stem:
+            latin.append(stem + ("[^ ]*" if word.endswith("*") else ""))
+    parts = [f" (?:{'|'.join(latin)}) "] if latin else []
+    return "|".join([*parts, *other]) or "$^"
+
+
+def spoken(sql: str) -> str:
+    """The letters of a plain text, one blank for anything else, blanks around."""
+    return rf"concat(' ', trim(regexp_replace({sql}, '[^\pL]+', ' ', 'g')), ' ')"
 
 
 def mark_words(ledger: Ledger, words: Mapping[str, Any]) -> None:
@@ -39,10 +45,10 @@ def mark_words(ledger: Ledger, words: Mapping[str, Any]) -> None:
     ground): the name after one of the ``on_behalf`` patterns.
     """
     ledger.run(
-        "texts without their digits",
-        rf"""create or replace temp table match_said as
-        select pno, regexp_replace(concat_ws(' | ', remittance, transaction_text), '[0-9]+', '0', 'g') as said,
-          coalesce({text.plain("counterparty_name")}, '') as payer
+        "words of the texts",
+        f"""create or replace temp table match_said as
+        select pno, {spoken("concat_ws(' ', remittance, transaction_text)")} as said,
+          {spoken(f"coalesce({text.plain('counterparty_name')}, '')")} as payer
         from match_payment where held is null""",
     )
     lists = sorted(name for name in words if name != "on_behalf")

@@ -1,0 +1,137 @@
+"""The general pass: candidates by the plan's block, scored by its comparisons, taken by its assignment strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tieout.matching import text
+from tieout.matching.assign import STRATEGIES
+from tieout.matching.ledger import Ledger
+from tieout.matching.parties import name_forms
+from tieout.matching.score import Scores, compare
+from tieout.model.records import Query
+from tieout.store.engine import quote
+
+__all__ = ["block", "by_candidates", "score"]
+
+# What the plan calls the amounts is, at this point of the plan, what is still open of them.
+_OPEN = {("payment", "amount"): "p.rest", ("open_item", "open_amount"): "i.rest", ("open_item", "amount"): "i.rest"}
+_SIDE = {"payment": "a", "open_item": "b"}
+_FORMS: Mapping[str, Callable[[str], str]] = {
+    "": str,
+    "key": text.compact,
+    "bare": lambda sql: text.without_zeros(text.compact(sql)),
+}
+
+
+def _value(side: str, column: str, form: str = "") -> str:
+    sql = _OPEN.get((side, column), f"{_SIDE[side]}.{quote(column)}")
+    return str(_FORMS[form](sql))
+
+
+def block(conditions: Sequence[Mapping[str, str]], compared: Sequence[Mapping[str, Any]], limit: int) -> Query:
+    """The pairs of still open payments and items that meet all conditions, with the columns that are compared.
+
+    conditions: left and right (side, column, form) and the sign between them; equalities become hash joins.
+    One row a (pno, ino), at most ``limit`` a payment, the oldest due first; columns left_N and right_N a comparison.
+    """
+    meets = [
+        f"{_value(c['left_side'], c['left'], c['left_form'])} {c['sign']} "
+        f"{_value(c['right_side'], c['right'], c['right_form'])}"
+        for c in conditions
+    ]
+    columns = "".join(
+        f", {_value('payment', pair['payment'])} as left_{n}, {_value('open_item', pair['open_item'])} as right_{n}"
+        for n, pair in enumerate(compared)
+    )
+    return Query(
+        "block",
+        f"""select p.pno, i.ino, p.rest as paid, i.rest as open{columns}
+        from match_payment p join payment a using (payment_id)
+        join open_item b on true join match_item i using (open_item_id)
+        where p.held is null and p.rest > 0 and i.rest > 0 and {" and ".join(meets) or "true"}
+        qualify row_number() over (partition by p.pno order by i.due_date, i.ino) <= {limit}
+        order by p.pno, i.ino""",
+    )
+
+
+def score(pairs: pl.DataFrame, comparisons: Sequence[Mapping[str, Any]], names: Mapping[str, Any]) -> pl.DataFrame:
+    """The pairs with ``score`` (weighted mean of the comparisons, 0 to 1) and one column ``by_N`` a comparison.
+
+    A comparison of which a side is null counts as 0. Method ``name`` compares names without case, accents and legal
+    forms; ``days`` falls from 1 for the same day to 0 at ``zero_at`` days; ``amount`` is 1 where equal, else 0.
+    """
+    weights = np.asarray([float(c.get("weight", 1)) for c in comparisons])
+    total = np.zeros(pairs.height)
+    for n, each in enumerate(comparisons):
+        left, right = pairs[f"left_{n}"], pairs[f"right_{n}"]
+        values = _compare(each, left, right, names)
+        total += weights[n] * values
+        pairs = pairs.with_columns(pl.Series(f"by_{n}", np.round(values, 4)))
+    return pairs.with_columns(score=pl.Series(np.round(total / (weights.sum() or 1), 6)))
+
+
+def _compare(each: Mapping[str, Any], left: pl.Series, right: pl.Series, names: Mapping[str, Any]) -> Scores:
+    method = str(each["method"])
+    if method == "days":
+        apart = (left - right).dt.total_days().abs().cast(pl.Float32)
+        return (1 - apart / float(each.get("zero_at", 60))).clip(0, 1).fill_null(0).to_numpy()
+    if method == "amount":
+        return (left == right).fill_null(False).cast(pl.Float32).to_numpy()
+    if method == "name":
+        forms = name_forms(pl.concat([left, right.rename(left.name)]).drop_nulls().unique().sort().to_list(), names)
+        cores = dict(forms.filter(pl.col("variant") == 0).select("name", "core").iter_rows())
+        left, right = (side.replace_strict(cores, default=None, return_dtype=pl.String) for side in (left, right))
+        method = "token_sort_ratio"
+    return compare(method, left.cast(pl.String), right.cast(pl.String))
+
+
+def by_candidates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """Scores the pairs of the block and books those at or above ``accept_at``, where the assignment takes them.
+
+    Pairs at or above ``review_at`` are proposed: they use no money and the payment stays open. Tied pairs settle
+    nothing: at ``accept_at`` the payment is ``ambiguous``.
+    """
+    comparisons = list(options.get("compare", ()))
+    query = block(list(options.get("block", ())), comparisons, int(options.get("limit", 50)))
+    pairs = ledger.rows(f"{name}: {query.name}", query.sql)
+    if pairs.is_empty():
+        return
+    scored = score(pairs, comparisons, options.get("names", {}))
+    accept_at, review_at = float(options.get("accept_at", 1)), float(options.get("review_at", 1))
+    kept = scored.filter(pl.col("score") >= min(accept_at, review_at))
+    if kept.is_empty():
+        return
+    strategy = STRATEGIES[str(options.get("assign", "one_to_one"))]
+    judged = strategy(kept.select("pno", "ino", "score"), float(options.get("margin", 0)))
+    judged = judged.join(kept.drop("score"), on=["pno", "ino"], how="left", maintain_order="left")
+    evidence = ", ".join(
+        f"{text.literal(str(each['method']) + ' ' + str(each['payment']))}, by_{n}"
+        for n, each in enumerate(comparisons)
+    )
+    taken = judged.filter(pl.col("verdict") == "taken", pl.col("paid") == pl.col("open"))
+    parts = f"""select pno, ino, 'payment' as kind, open as amount, open as item_amount, score,
+      json_object({evidence}) as evidence"""
+    with ledger.store.registered(taken) as view:
+        ledger.accept(name, f"{parts} from {view} where score >= {accept_at}")
+        ledger.propose(name, f"{parts} from {view} where score >= {review_at} and score < {accept_at}")
+    tied = judged.filter(pl.col("verdict") == "tied", pl.col("score") >= accept_at)
+    if tied.is_empty():
+        return
+    with ledger.store.registered(tied) as view:
+        ledger.show(
+            name,
+            f"""select pno, ino, row_number() over (partition by pno order by score desc, ino), open, score, null,
+              json_object({evidence}) from {view}""",
+        )
+        ledger.flag(
+            name,
+            f"""select pno, 'ambiguous' as reason, null as related, null as party_id, any_value(paid) as amount,
+              concat(count(*), ' candidates are as good') as message, '{{}}' as evidence
+            from {view} group by pno""",
+            hold=True,
+        )
