@@ -223,7 +223,7 @@ base_amount | amount | BT-93, BT-100 | The base from which the amount is calcula
 percentage | percentage | BT-94, BT-101 | The percentage applied to the base.
 vat_category_code | code | BT-95, BT-102 | The VAT category that applies (UNTDID 5305).
 vat_rate | percentage | BT-96, BT-103 | The VAT rate in percent.
-tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT.
+tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
 reason | text | BT-97, BT-104 | The reason in words.
 reason_code | code | BT-98, BT-105 | The reason as a code (UNTDID 5189 or 7161).
 """
@@ -241,7 +241,7 @@ vat_category_taxable_amount | amount | BT-116 | The sum of all taxable amounts o
 vat_category_tax_amount | amount | BT-117 | The VAT amount of this category and rate.
 vat_category_code | code | BT-118 | The VAT category (UNTDID 5305).
 vat_category_rate | percentage | BT-119 | The VAT rate in percent.
-tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT.
+tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
 vat_exemption_reason_text | text | BT-120 | Why the amount is exempt from VAT.
 vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, as a code (VATEX).
 """
@@ -291,7 +291,7 @@ item_price_base_quantity | quantity | BT-149 | The number of items to which the 
 item_price_base_quantity_unit_code | code | BT-150 | The unit of the price's base quantity.
 invoiced_item_vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).
 invoiced_item_vat_rate | percentage | BT-152 | The VAT rate of the item in percent.
-tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT.
+tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
 item_name | text | BT-153 | The name of the item.
 item_description | text | BT-154 | A description of the item.
 item_sellers_identifier | identifier | BT-155 | The seller's identifier of the item.
