@@ -132,7 +132,7 @@ class _Opening:
         if (path is None) == (database is None):
             self.mistakes.append(node.mistake(f"source {name}: give either a path or a database"))
             return None
-        options = {key: node.plain(key) for key in ("direction", "optional") if node.get(key)}
+        options = {key: node.plain(key) for key in ("direction", "optional", "values") if node.get(key)}
         if path is not None:
             written = path.value if isinstance(path.value, tuple) else (path,)
             patterns = [self._filled(each) for each in written]
@@ -156,7 +156,7 @@ class _Opening:
         if not file.is_file():
             self.mistakes.append(query.mistake(f"source {name}: there is no file {query.value}"))
             return None
-        return Input(name, DatabaseSource(name, url, file.read_text("utf-8")), mapping, options) if url else None
+        return Input(name, DatabaseSource(name, url, file.read_text("utf-8"), base=self.folder), mapping, options) if url else None
 
     def _filled(self, node: Node) -> str | None:
         """The text with its ``${NAME}`` filled in; None (and a mistake) where one is not set."""

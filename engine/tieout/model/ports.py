@@ -41,7 +41,7 @@ class Input:
     source: Source | QuerySource
     mapping: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    """direction: issued or received; optional: whether it may be absent."""
+    """direction: issued or received; optional: whether it may be absent; values: columns the files lack."""
 
 
 class Progress(Protocol):
