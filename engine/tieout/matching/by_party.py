@@ -8,12 +8,28 @@ from typing import Any
 from tieout.matching.ledger import Ledger
 from tieout.model.money import MINOR_UNITS
 
-__all__ = ["DUE", "by_party"]
+__all__ = ["DUE", "FREE", "NAMES_GROUP", "SETTLED", "by_party"]
 
 # What a payment of a known party may settle: the item's currency and company, and nothing issued after the payment.
 DUE = """i.party_id = y.party_id and i.currency = p.currency and i.rest <> 0
   and coalesce(i.company_code = p.company_code, true)
   and coalesce(i.document_date <= p.booking_date, true)"""
+
+# What may be matched by payer and amount: nothing that says a number of ours or another purpose.
+FREE = """not exists (select 1 from match_unknown u where u.pno = p.pno)
+            and not exists (select 1 from match_word w where w.pno = p.pno and w.says_other_purpose)
+            and not exists (
+              select 1 from match_mention h
+              where h.pno = p.pno and h.one and h.choices = 1 and h.form in ('exact', 'zeros'))"""
+
+# A payment that names an order, a contract or a number of several open items pays none but these.
+NAMES_GROUP = """exists (
+              select 1 from match_mention h join match_item o using (ino)
+              where h.pno = p.pno and o.rest <> 0 and (not h.one or h.choices > 1) and h.form in ('exact', 'zeros'))"""
+
+# Items that are settled, and when the first payment for them was booked.
+SETTLED = """select a.ino, min(p.booking_date) as first_date from match_allocation a join match_payment p using (pno)
+            join match_item i using (ino) where i.rest = 0 and a.status = 'accepted' group by a.ino"""
 
 
 def _rounded(sql: str, currency: str) -> str:
@@ -26,9 +42,39 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """The payer is known, and exactly one of the party's open items has the amount paid.
 
     The amount is the item's open amount, that amount less the discount of its own terms (``discount: true``), or less
-    the charges the bank states (``charges: true``). Several items that fit are ``ambiguous``; several payments that fit
-    one item go by booking date, the later ones are ``duplicate_payment``.
+    the charges the bank states (``charges: true``). Decided in turns, as what one payment takes may leave another with
+    one candidate. Several items that fit are ``ambiguous``; with ``open_when_booked`` items count that only a payment
+    booked later has settled. Several payments that fit one item go by booking date, the later ones are
+    ``duplicate_payment``.
     """
+    while _take_only_fits(ledger, name, options):
+        pass
+    ledger.flag(
+        name,
+        """select f.pno, 'duplicate_payment' as reason, t.payment_id as related, f.party_id, f.paid as amount,
+          concat('the only item with this amount was paid by ', t.payment_id) as message,
+          json_object('first_payment', t.payment_id) as evidence
+        from match_first f join match_payment p using (pno) join match_payment t on t.pno = f.first_pno
+        where p.held is null and t.held = 'allocated'""",
+        hold=True,
+    )
+    ledger.show(
+        name,
+        """select pno, ino, row_number() over (partition by pno order by ino) as solution, paid, score, null,
+          json_object('payer', ground, 'how', how) from match_fit where ways > 1""",
+    )
+    ledger.flag(
+        name,
+        """select pno, 'ambiguous' as reason, null as related, min(party_id) as party_id, any_value(paid) as amount,
+          concat(count(*), ' items of the payer fit the amount') as message,
+          json_object('solutions', list(i.open_item_id order by f.ino), 'decides', 'the number of the invoice') as evidence
+        from match_fit f join match_item i using (ino, party_id) where ways > 1 group by pno""",
+        hold=True,
+    )
+
+
+def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> int:
+    """One turn: books the payments that fit one item only and were the first to; the number booked."""
     grace = int(options.get("grace_days", 0))
     cut = _rounded("i.rest * i.discount_percent * 0.01", "i.currency")
     ways = ["when i.rest = p.rest then 'full'"]
@@ -45,28 +91,39 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     ledger.run(
         f"{name}: items with the amount",
         f"""create or replace temp table match_fit as
-        select pno, ino, party_id, tier, ground, score, how, cut, rest, paid, booking_date,
-          count(*) over (partition by pno) as ways,
+        with payers as (
+          select p.*, y.party_id, y.tier, y.ground, y.score, c.charges_amount, c.charges_currency,
+            {NAMES_GROUP} as names_group
+          from match_payment p join match_payer y using (pno) join payment c using (payment_id)
+          where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
+        ),
+        fits as (
+          select p.pno, i.ino, p.party_id, p.tier, p.ground, p.score, i.rest - p.rest as cut, p.rest as paid,
+            p.booking_date, case {" ".join(ways).replace("c.charges", "p.charges")} end as how
+          from payers p join match_item i on {DUE.replace("y.", "p.")} and i.rest > 0
+          where not p.names_group or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino)
+          union all
+          select p.pno, i.ino, p.party_id, p.tier, p.ground, p.score, 0, p.rest, p.booking_date, 'settled later'
+          from payers p join match_item i on {DUE.replace("y.", "p.").replace("i.rest <> 0", "i.amount = p.rest")}
+          join ({SETTLED}) s using (ino)
+          where $open_when_booked and s.first_date > p.booking_date
+        )
+        select *, count(*) over (partition by pno) as ways,
           row_number() over (partition by ino order by booking_date, pno) as place,
-          first_value(payment_id) over (partition by ino order by booking_date, pno) as first_payment
-        from (
-          select p.pno, p.payment_id, i.ino, i.party_id, y.tier, y.ground, y.score, i.rest, p.rest as paid,
-            p.booking_date, i.rest - p.rest as cut,
-            case {" ".join(ways)} end as how
-          from match_payment p join match_payer y using (pno) join match_item i on {DUE}
-          join payment c using (payment_id)
-          where p.held is null and p.rest > 0 and i.rest > 0
-            and y.score >= $least and not exists (select 1 from match_unknown u where u.pno = p.pno)
-            and not exists (select 1 from match_word w where w.pno = p.pno and w.says_other_purpose)
-            and not exists (
-              select 1 from match_mention h
-              where h.pno = p.pno and h.one and h.choices = 1 and h.form in ('exact', 'zeros'))
-        ) where how is not null""",
+          first_value(pno) over (partition by ino order by booking_date, pno) as first_pno
+        from fits where how is not null
+        qualify bool_or(how <> 'settled later') over (partition by pno)""",
         least=float(options.get("least_payer_score", 0.88)),
+        open_when_booked=bool(options.get("open_when_booked", False)),
     )
-    ledger.accept(
+    ledger.run(
+        f"{name}: later payments of the same item",
+        """create or replace temp table match_first as
+        select pno, party_id, paid, first_pno from match_fit where ways = 1 and place > 1 and how <> 'settled later'""",
+    )
+    return ledger.accept(
         name,
-        """with taken as (select * from match_fit where ways = 1 and place = 1)
+        """with taken as (select * from match_fit where ways = 1 and place = 1 and how <> 'settled later')
         select pno, ino, kind, amount, amount as item_amount, round(score * 0.97, 6) as score,
           json_object('payer', ground, 'payer_score', score, 'amount', paid, 'how', how, 'candidates', ways) as evidence
         from (
@@ -74,25 +131,4 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           union all
           select *, case how when 'fee' then 'fee' else 'discount' end, cut from taken where cut <> 0
         )""",
-    )
-    ledger.flag(
-        name,
-        """select pno, 'duplicate_payment' as reason, first_payment as related, party_id, paid as amount,
-          concat('the only open item with this amount was paid by ', first_payment) as message,
-          json_object('first_payment', first_payment) as evidence
-        from match_fit where ways = 1 and place > 1""",
-        hold=True,
-    )
-    ledger.show(
-        name,
-        """select pno, ino, row_number() over (partition by pno order by ino) as solution, paid, score, null,
-          json_object('payer', ground, 'how', how) from match_fit where ways > 1""",
-    )
-    ledger.flag(
-        name,
-        """select pno, 'ambiguous' as reason, null as related, min(party_id) as party_id, any_value(paid) as amount,
-          concat(count(*), ' open items of the payer fit the amount') as message,
-          json_object('solutions', list(i.open_item_id order by f.ino), 'decides', 'the number of the invoice') as evidence
-        from match_fit f join match_item i using (ino, party_id) where ways > 1 group by pno""",
-        hold=True,
     )

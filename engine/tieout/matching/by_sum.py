@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.matching.by_party import DUE
+from tieout.matching.by_party import DUE, FREE, NAMES_GROUP, SETTLED
 from tieout.matching.ledger import Ledger
 from tieout.matching.sums import subset_sum
 from tieout.model.money import minor_units
@@ -27,16 +27,21 @@ def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     rows = ledger.rows(
         f"{name}: open items of the payers",
         f"""select p.pno, p.rest as paid, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.rest,
-          i.amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier
+          i.amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier,
+            false as settled
         from match_payment p join match_payer y using (pno) join match_item i on {DUE}
-        where p.held is null and p.rest > 0 and y.score >= $least
-          and not exists (select 1 from match_unknown u where u.pno = p.pno)
-          and not exists (select 1 from match_word w where w.pno = p.pno and w.says_other_purpose)
-            and not exists (
-              select 1 from match_mention h
-              where h.pno = p.pno and h.one and h.choices = 1 and h.form in ('exact', 'zeros'))
-        order by p.booking_date, p.pno, i.party_id, i.document_date, i.ino""",
+        where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
+          and (not {NAMES_GROUP} or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino))
+        union all
+        select p.pno, p.rest, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.amount,
+          i.amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier, true
+        from match_payment p join match_payer y using (pno)
+        join match_item i on {DUE.replace("i.rest <> 0", "i.rest = 0")} join ({SETTLED}) s using (ino)
+        where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
+          and $open_when_booked and s.first_date > p.booking_date
+        order by booking_date, pno, party_id, document_date, ino""",
         least=float(options.get("least_payer_score", 0.88)),
+        open_when_booked=bool(options.get("open_when_booked", False)),
     )
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
@@ -77,12 +82,16 @@ def _one_payment(
     found: list[tuple[str, list[dict[str, Any]], list[int]]] = []
     every: list[tuple[list[dict[str, Any]], list[int], tuple[int, ...]]] = []
     for party in sorted({line["party_id"] for line in lines}):
-        pool = [line for line in lines if line["party_id"] == party and line["ino"] not in used]
+        ours = [line for line in lines if line["party_id"] == party]
+        pool = [line for line in ours if line["ino"] not in used and not line["settled"]]
         pool = pool[: int(options.get("pool", 400))]
+        then_open = [line for line in ours if line["settled"]]
         for amounts in _prices(pool, scale, head, options):
             verdict, solutions = _search(pool, amounts, int(head["paid"] * scale), options)
             every += [(pool, amounts, solution) for solution in solutions]
-            if verdict:
+            rivals = _rivals(pool, amounts, then_open, int(head["paid"] * scale), scale, options) if verdict else []
+            every += rivals
+            if verdict and not rivals:
                 found.append((verdict, [pool[i] for i in solutions[0]], [amounts[i] for i in solutions[0]]))
             if solutions:
                 break
@@ -132,6 +141,29 @@ def _one_payment(
                 ),
             }
         )
+
+
+def _rivals(
+    pool: Sequence[dict[str, Any]],
+    amounts: Sequence[int],
+    then_open: Sequence[dict[str, Any]],
+    target: int,
+    scale: int,
+    options: Mapping[str, Any],
+) -> list[tuple[list[dict[str, Any]], list[int], tuple[int, ...]]]:
+    """The sums that were as good when the payment was booked: with items that only a later payment has settled.
+
+    Sums of so many items that one of them fits by accident are no rivals.
+    """
+    if not then_open:
+        return []
+    both = [*pool, *then_open]
+    prices = [*amounts, *(int(line["rest"] * scale) for line in then_open)]
+    answer = subset_sum(
+        prices, target, full=int(options.get("all_subsets_up_to", 30)), sizes=int(options.get("sizes", 4)), shown=50
+    )
+    found = [s for s in answer.solutions if any(i >= len(pool) for i in s) and _accidents(prices, len(s)) <= 1]
+    return [(both, prices, solution) for solution in found]
 
 
 def _prices(

@@ -19,7 +19,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """A returned payment and its return: both stay unallocated, each names the other.
 
     A pair has the same amount with opposite signs, the same end-to-end reference or bank reference, or, where the bank
-    marks the return, the same counterparty; the return is booked on or after the original, ``within_days``.
+    marks the return, quotes its reference or is of the only such payment of the counterparty; the return is booked on or after the original, ``within_days``.
     A marked return without an original is held alone.
     """
     days = int(options.get("within_days", 90))
@@ -29,7 +29,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         with booked as (
           select m.pno, m.payment_id, m.rest, m.currency, m.booking_date, m.account_key,
             upper(trim(m.counterparty_name)) as payer, nullif(p.end_to_end_id, '') as end_to_end_id,
-            {text.compact("p.original_payment_reference")} as original,
+            {text.compact("p.original_payment_reference")} as original, m.remittance,
+            nullif(regexp_extract(m.remittance, '[A-Z0-9/-]*[0-9][A-Z0-9/-]{{4,}}'), '') as quoted,
             coalesce(p.is_return, false) or coalesce(m.rest < 0 and regexp_matches({spoken("m.remittance")}, $says), false) as marked
           from match_payment m join payment p using (payment_id)
           where m.held is null
@@ -39,7 +40,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
             case
               when r.original = {text.compact("o.payment_id")} then 1
               when r.end_to_end_id = o.end_to_end_id then 2
-              when r.marked and (r.account_key = o.account_key or r.payer = o.payer) then 3
+              when r.marked and contains(r.remittance, o.quoted) then 3
+              when r.marked and (r.account_key = o.account_key or r.payer = o.payer) then 4
             end as strength,
             r.booking_date - o.booking_date as distance
           from booked r join booked o on o.rest = -r.rest and o.currency = r.currency
@@ -53,7 +55,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           from pairs where strength is not null
         )
         select return_pno, original_pno, strength, alike from ranked
-        where place = 1 and (alike = 1 or strength < 3)
+        where place = 1 and (alike = 1 or strength < 4)
         qualify row_number() over (partition by original_pno order by strength, distance, return_pno) = 1""",
         says=pattern(list(options.get("words", {}).get("returned", []))),
     )

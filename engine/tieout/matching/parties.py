@@ -163,6 +163,7 @@ class Parties:
         self.accept_at = float(settings.get("accept_at", 0.88))
         self.margin = float(settings.get("margin", 0.03))
         self.block_cap = int(settings.get("block_cap", 200))
+        self.learn_after = int(settings.get("account_known_after", 0))
 
     def prepare(self) -> None:
         """Makes ``match_party_name`` and ``match_party_account`` from the master data and the items."""
@@ -232,11 +233,25 @@ class Parties:
         self._equal_names()
         self._similar_names()
         self.ledger.run(
+            "accounts that paid before",
+            """create or replace temp table match_account_seen as
+            select p.account_key, min(i.party_id) as party_id
+            from match_allocation a join match_payment p using (pno) join match_item i using (ino)
+            where a.status = 'accepted' and p.account_key is not null
+              and p.account_key not in (select account_key from match_party_account)
+            group by p.account_key
+            having count(distinct i.party_id) = 1 and count(distinct a.pno) >= $often""",
+            often=self.learn_after or 2**31,
+        )
+        self.ledger.run(
             "payers",
             """create or replace temp table match_payer as
             with believed as (
               select m.pno, a.party_id, 1 as tier, a.ground, 1.0::double as score
               from match_payment m join match_party_account a using (account_key) where m.held is null
+              union all
+              select m.pno, s.party_id, 3, 'account paid before', 0.9
+              from match_payment m join match_account_seen s using (account_key) where m.held is null
               union all
               select c.pno, c.party_id, 1, 'customer number', 0.99 from match_customer_number c
               union all

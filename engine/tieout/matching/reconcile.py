@@ -55,7 +55,6 @@ def reconcile(store: Store, plan: MatchPlan, *, as_of: dt.date, progress: Progre
     The result depends on the rows and the plan only, never on the order of the rows.
     Raises ControlTotalError where money does not balance.
     """
-    del progress
     ledger = Ledger(store, ledger=str(plan.options.get("ledger", "receivable")))
     try:
         ledger.open()
@@ -66,6 +65,7 @@ def reconcile(store: Store, plan: MatchPlan, *, as_of: dt.date, progress: Progre
             readings.make(wanted)
             shared = {key: plan.options.get(key, {}) for key in ("names", "words")}
             function(ledger, each.name, {**each.options, **shared})
+            progress.advance()
         ledger.prove()
         readings.make({"close", "words", "payers", "unknown"})
         explain.write(ledger, as_of=as_of)
