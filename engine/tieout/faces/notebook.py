@@ -20,7 +20,7 @@ from tieout.model.records import Query
 from tieout.run import run
 from tieout.store.engine import Store
 from tieout.verify import problems, read_manifest
-from tieout.workspace import Workspace, open_workspace
+from tieout.workspace import open_workspace
 
 if TYPE_CHECKING:
     from tieout.faces.plots import Plots
@@ -31,14 +31,16 @@ __all__ = ["Book", "Run", "open", "validate"]
 class Book:
     """A workspace: run it, or look at its sealed runs."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+    def __init__(self, folder: Path) -> None:
+        # Sources are opened when it is run: looking at sealed runs needs no secret.
+        self._folder = folder
+        self.workspace = open_workspace(folder, sources=False)
 
     def run(self, *, as_of: dt.date | None = None, quiet: bool = True) -> Run:
         """Runs every stage and returns the sealed run. quiet: no progress bars, log lines instead."""
         progress = terminal.progress(quiet=quiet)
         try:
-            return Run(run(self.workspace, as_of=as_of, progress=progress).folder)
+            return Run(run(open_workspace(self._folder), as_of=as_of, progress=progress).folder)
         finally:
             progress.close()
 
@@ -115,7 +117,7 @@ class Run:
 
 def open(workspace: str | Path) -> Book:
     """The workspace of a folder. Raises DefinitionError with every mistake of its files."""
-    return Book(open_workspace(Path(workspace)))
+    return Book(Path(workspace))
 
 
 def validate(paths: str | Path | Iterable[str | Path], rules: Iterable[str] | None = None) -> pl.DataFrame:
