@@ -6,9 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from tieout.matching.reconcile import reconcile
-
 from tieout.library.catalog import Catalogue
+from tieout.matching.reconcile import reconcile
 from tieout.model.records import Query
 from tieout.store.engine import Limits, Store
 

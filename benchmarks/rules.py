@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tieout.validation.check import check
-
 from tieout.library.catalog import Catalogue
 from tieout.model.records import Query
 from tieout.store.engine import Limits, Store
+from tieout.validation.check import check
 
 AS_OF = dt.date(2026, 10, 31)
 RULES = 200

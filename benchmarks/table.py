@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
-from tieout.connect.files import FileSource
 
 from benchmarks.match import Quiet
+from tieout.connect.files import FileSource
 from tieout.intake import take_in
 from tieout.library.catalog import Catalogue
 from tieout.model.ports import Input

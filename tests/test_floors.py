@@ -22,7 +22,19 @@ MAY_IMPORT = {
     "issuing": {"store", "mapping"},
     "closing": {"store"},
     "workspace": {"library", "store", "connect"},
-    "run": {"intake", "validation", "matching", "cases", "issuing", "closing", "workspace", "store", "library", "mapping", "connect"},
+    "run": {
+        "intake",
+        "validation",
+        "matching",
+        "cases",
+        "issuing",
+        "closing",
+        "workspace",
+        "store",
+        "library",
+        "mapping",
+        "connect",
+    },
     # A face asks the conductor, reads what is sealed, and offers the two rooms people work in; it never runs a stage.
     "faces": {"run", "workspace", "store", "library", "validation", "cases"},
 }

@@ -156,7 +156,11 @@ class _Opening:
         if not file.is_file():
             self.mistakes.append(query.mistake(f"source {name}: there is no file {query.value}"))
             return None
-        return Input(name, DatabaseSource(name, url, file.read_text("utf-8"), base=self.folder), mapping, options) if url else None
+        return (
+            Input(name, DatabaseSource(name, url, file.read_text("utf-8"), base=self.folder), mapping, options)
+            if url
+            else None
+        )
 
     def _filled(self, node: Node) -> str | None:
         """The text with its ``${NAME}`` filled in; None (and a mistake) where one is not set."""

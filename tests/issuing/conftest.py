@@ -1,8 +1,8 @@
 """Fixtures of the issuing tests: the shipped mappings, and books that are empty."""
 
 import pytest
-from tests.issuing.books import Books
 
+from tests.issuing.books import Books
 from tieout.library import yamlfile
 from tieout.library.catalog import shipped
 from tieout.library.mappings import parse_mapping

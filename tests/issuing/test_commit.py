@@ -1,8 +1,8 @@
 """Numbers have neither gaps nor doubles, wherever a run is killed: no document changes the number it was given."""
 
 import pytest
-from tests.issuing.books import Books, frame, issued, line
 
+from tests.issuing.books import Books, frame, issued, line
 from tieout.issuing import generate
 from tieout.model.errors import StoreError
 from tieout.store.engine import Store

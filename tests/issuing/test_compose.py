@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum import iso11649
-from tests.issuing.books import ENTITY, PARTIES, frame, line
 
+from tests.issuing.books import ENTITY, PARTIES, frame, line
 from tieout.issuing import compose
 from tieout.issuing.generate import creditor_reference
 from tieout.model.money import MINOR_UNITS

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from tests.issuing.books import AS_OF, NEXT_DAY, PARTIES, Books, issued, line
 
+from tests.issuing.books import AS_OF, NEXT_DAY, PARTIES, Books, issued, line
 from tieout.formats import xml
 from tieout.issuing import proof
 from tieout.library.catalog import Catalogue

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from stdnum import iban, iso11649
 
+from tieout import validate
 from tieout.formats import xml
 from tieout.model.errors import FormatError
-from tieout.validate import validate
 
 MONTH = Path(__file__).parents[2] / "examples" / "month"
 MADE = ("bank", "billing", "einvoices", "erp", "truth")

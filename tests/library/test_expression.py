@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.library.grammar import conditions
 
+from tests.library.grammar import conditions
 from tieout.library.expression import Scope, columns_read, parse
 from tieout.library.scope import kind_of_value
 from tieout.library.yamlfile import Node, load

@@ -27,7 +27,7 @@ from tieout.store.engine import Limits, Store
     ],
 )
 def test_a_locked_store_refuses(statement):
-    with Store.create() as store, pytest.raises(StoreError, match="^probe: "):
+    with Store.create() as store, pytest.raises(StoreError, match=r"^probe: "):
         store.fetch(Query("probe", statement))
 
 

@@ -1,7 +1,6 @@
 """Inline cases: what they come to, for every kind of rule, and that the shipped ones all come out as they say."""
 
 from tests.validation.packs import rule_sets, rule_text
-
 from tieout.validation.cases import run_cases
 
 

@@ -4,8 +4,8 @@ import datetime as dt
 import json
 
 import pytest
-from tests.validation.packs import fill, rule_sets, rule_text
 
+from tests.validation.packs import fill, rule_sets, rule_text
 from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.validation.check import check

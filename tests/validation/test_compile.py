@@ -6,9 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tests.library.grammar import conditions
 from tests.validation.packs import fill, rule_sets, rule_text
-
 from tieout.model.records import Query
 from tieout.store.engine import Store
 from tieout.validation.check import check, prepared

@@ -1,7 +1,6 @@
 """Rules for readers."""
 
 from tests.validation.packs import rule_sets, rule_text
-
 from tieout.validation.describe import find_rule, rule_frame
 from tieout.validation.describe import rule_text as page
 
