@@ -54,7 +54,7 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
         )
         select r.pno, r.ino, r.form, r.token, r.choices, r.items,
           p.rest as paid, p.currency, p.booking_date, p.amount as paid_in_all,
-          i.rest, i.amount, i.document_date, i.discount_days, i.discount_percent, i.party_id, i.open_item_id,
+          i.rest, i.original as amount, i.document_date, i.discount_days, i.discount_percent, i.party_id, i.open_item_id,
           coalesce(case when c.charges_currency = p.currency or c.charges_currency is null then c.charges_amount end, 0)
             as charges,
           exists (select 1 from match_payer y where y.pno = r.pno and y.party_id = i.party_id) as own_payer,

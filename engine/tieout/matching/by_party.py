@@ -80,7 +80,7 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
     ways = ["when i.rest = p.rest then 'full'"]
     if options.get("discount", False):
         ways.append(
-            f"""when i.rest = i.amount and i.discount_percent > 0 and i.rest - {cut} = p.rest
+            f"""when i.rest = i.original and i.discount_percent > 0 and i.rest - {cut} = p.rest
               and p.booking_date - i.document_date <= i.discount_days + {grace} then 'discount'"""
         )
     if options.get("charges", False):

@@ -27,14 +27,14 @@ def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     rows = ledger.rows(
         f"{name}: open items of the payers",
         f"""select p.pno, p.rest as paid, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.rest,
-          i.amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier,
+          i.original as amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier,
             false as settled
         from match_payment p join match_payer y using (pno) join match_item i on {DUE}
         where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
           and (not {NAMES_GROUP} or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino))
         union all
         select p.pno, p.rest, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.amount,
-          i.amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier, true
+          i.original, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier, true
         from match_payment p join match_payer y using (pno)
         join match_item i on {DUE.replace("i.rest <> 0", "i.rest = 0")} join ({SETTLED}) s using (ino)
         where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
@@ -236,12 +236,10 @@ def _search(
     solutions = sorted({*answer.solutions, *structured}, key=lambda s: (s not in structured, len(s), s))
     if not solutions:
         return "", []
-    if len(structured) == 1:
+    if len(structured) == 1 and _lucky(amounts, next(iter(structured.values()))) <= chance:
         rivals = [s for s in solutions if s not in structured]
-        if not rivals and answer.count <= 1:
-            return next(iter(structured.values())), solutions
         smallest = min((len(s) for s in rivals), default=len(amounts))
-        if _accidents(amounts, smallest) > 1 and answer.count > 1:
+        if answer.count <= 1 or (rivals and _accidents(amounts, smallest) > 1):
             return next(iter(structured.values())), solutions
         return "", solutions
     if len(structured) > 1 or answer.count != 1:
@@ -249,6 +247,12 @@ def _search(
     if _accidents(amounts, len(solutions[0])) <= chance:
         return answer.label, solutions
     return "", solutions
+
+
+def _lucky(amounts: Sequence[int], label: str) -> float:
+    """How many sets of the same kind one expects to hit a given sum by accident: there are more to leave one out of."""
+    tries = 1 if label.startswith("everything") else 2 * len(amounts)
+    return tries / max(sum(abs(a) for a in amounts) // (math.gcd(*amounts) or 1), 1)
 
 
 def _accidents(amounts: Sequence[int], size: int) -> float:

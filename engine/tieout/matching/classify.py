@@ -109,10 +109,12 @@ def own_transfers(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> Non
     )
 
 
-def not_receivable(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
-    """What the plan's words call no receivable: interest, tax, insurance, card settlement, loan, fees.
+def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """What the plan's words or the bank's codes call no receivable: interest, tax, insurance, card settlement, loan.
 
-    A payment that names an open item is never held here.
+    With ``own_bookings``, also an entry without the counterparty's account on an account where the bank names it for
+    nearly all others: it is a booking of the bank's own. A payment that names an open item, or of a known payer
+    without such words, is never held here.
     """
     ledger.flag(
         name,
@@ -124,3 +126,31 @@ def not_receivable(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> No
           and not exists (select 1 from match_mention h where h.pno = m.pno and h.one and h.form in ('exact', 'zeros'))""",
         hold=True,
     )
+    unknown = """m.held is null and m.rest > 0
+          and not exists (select 1 from match_payer y where y.pno = m.pno)
+          and not exists (select 1 from match_mention h where h.pno = m.pno)"""
+    if options.get("codes"):
+        ledger.flag(
+            name,
+            f"""select m.pno, 'not_receivable' as reason, null as related, null as party_id, m.rest as amount,
+              concat('the bank calls it ', p.transaction_code) as message, '{{}}' as evidence
+            from match_payment m join payment p using (payment_id)
+            where regexp_matches(upper(p.transaction_code), $codes) and {unknown}""",
+            hold=True,
+            codes="|".join(map(str, options["codes"])),
+        )
+    if options.get("own_bookings"):
+        ledger.flag(
+            name,
+            f"""with banks as (
+              select coalesce(p.account, p.source) as account from match_payment m join payment p using (payment_id)
+              where m.rest > 0 group by 1 having count(m.account_key) * 10 >= count(*) * 9 and count(*) >= 20
+            )
+            select m.pno, 'not_receivable' as reason, null as related, null as party_id, m.rest as amount,
+              'a booking without a counterparty account, which this bank names for payments' as message,
+              '{{}}' as evidence
+            from match_payment m join payment p using (payment_id) join banks b
+              on b.account = coalesce(p.account, p.source)
+            where m.account_key is null and {unknown}""",
+            hold=True,
+        )

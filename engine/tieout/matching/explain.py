@@ -41,29 +41,52 @@ def write(ledger: Ledger, *, as_of: dt.date) -> None:
     _exceptions(ledger, as_of)
 
 
-def _leftovers(ledger: Ledger) -> None:
-    """A reason for every payment that is still open and that no pass held."""
+def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
+    """A reason for every payment that is still open and that no pass held.
+
+    The same payer and amount as a payment that settled an item at most ``days`` before, nothing open having the amount,
+    is a payment made twice; a cleared item of the payer with the amount, one that was paid before.
+    """
     ledger.flag(
         "left over",
-        """select p.pno,
+        f"""with open as (select * from match_payment where held is null),
+        twice as (
+          select o.pno, min(f.payment_id) as first_payment
+          from open o join match_payment f on f.rest = 0 and f.held = 'allocated' and f.amount = o.amount
+            and f.currency = o.currency and f.booking_date between o.booking_date - {days} and o.booking_date
+            and (f.account_key = o.account_key or upper(f.counterparty_name) = upper(o.counterparty_name))
+          group by o.pno
+        ),
+        payers as (
+          select pno, min(party_id) as party_id, min(ground) as ground, count(*) as parties from match_payer group by pno
+        ),
+        before as (
+          select o.pno, min(c.open_item_id) as open_item_id
+          from open o join match_payer y using (pno) join match_cleared c
+            on c.party_id = y.party_id and c.amount = o.amount and c.currency = o.currency
+          where y.tier <= 2 and coalesce(c.clearing_date <= o.booking_date, true)
+          group by o.pno
+        ),
+        unknown as (select pno, min(token) as token from match_unknown group by pno)
+        select p.pno,
           case
+            when t.pno is not null then 'duplicate_payment'
+            when b.pno is not null then 'payment_for_paid_item'
             when u.pno is not null then 'invalid_reference'
             when y.pno is null then 'unidentified_payer'
             else 'unmatched_payment'
           end as reason,
-          null as related, y.party_id, p.rest as amount,
+          coalesce(t.first_payment, b.open_item_id) as related, y.party_id, p.rest as amount,
           case
+            when t.pno is not null then concat('the same payer paid the same amount with ', t.first_payment)
+            when b.pno is not null then concat('the payer has settled ', b.open_item_id, ' with this amount before')
             when u.pno is not null then concat('the reference ', u.token, ' names no open or cleared item')
             when y.pno is null then 'neither account, name nor reference tells who paid'
             else concat('the payer is known (', y.ground, '), no open item fits')
           end as message,
           json_object('reference', u.token, 'payer', y.ground, 'parties', y.parties) as evidence
-        from match_payment p
-        left join (select pno, min(token) as token from match_unknown group by pno) u using (pno)
-        left join (
-          select pno, min(party_id) as party_id, min(ground) as ground, count(*) as parties from match_payer group by pno
-        ) y using (pno)
-        where p.held is null""",
+        from open p left join twice t using (pno) left join before b using (pno) left join unknown u using (pno)
+        left join payers y using (pno)""",
         hold=True,
     )
 

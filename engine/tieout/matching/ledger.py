@@ -78,7 +78,7 @@ class Ledger:
               select account_key, any_value(company_code) as company_code from match_own
               group by account_key having count(distinct company_code) = 1
             ) o on o.account_key = {text.account("p.account")}
-            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> 0
+            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> 0 and p.currency is not null
             order by pno""",
         )
         self.run(
@@ -86,11 +86,12 @@ class Ledger:
             """create or replace temp table match_item as
             select
               row_number() over (order by open_item_id)::integer as ino,
-              open_item_id, party_id, company_code, open_amount as amount, open_amount as rest, currency,
+              open_item_id, party_id, company_code, coalesce(amount, open_amount) as original, open_amount as amount,
+              open_amount as rest, currency,
               coalesce(document_date, posting_date) as document_date, due_date,
               coalesce(discount_days, 0) as discount_days, coalesce(discount_percent, 0) as discount_percent
             from open_item
-            where open_amount <> 0 and coalesce(ledger, $ledger) = $ledger
+            where open_amount <> 0 and currency is not null and coalesce(ledger, $ledger) = $ledger
             order by ino""",
             ledger=self.ledger,
         )

@@ -1,0 +1,108 @@
+"""The reason of every payment that stays open, and the guards that keep a likely answer from being taken."""
+
+PARTIES = [
+    {"party_id": "C1", "name": "Alpen Papier GmbH"},
+    {"party_id": "C2", "name": "Dürr & Krüger Spedition GmbH & Co. KG"},
+    {"party_id": "C4", "name": "MFA Financial, Inc."},
+]
+
+
+def item(id, amount, **more):
+    return {"open_item_id": id, "reference": f"R20240{int(id):04d}", "amount": amount, **more}
+
+
+def paid(amount, text="", **more):
+    return {"payment_id": more.pop("id", "P"), "remittance": text, "amount": amount, **more}
+
+
+def test_an_item_that_only_a_later_payment_settled_was_a_candidate_too(match):
+    items = [item("1", "50.00"), item("2", "50.00")]
+    later = paid("50.00", "R202400002", id="P2", booking_date="2026-10-20")
+    earlier = paid("50.00", "R202400002", id="P2", booking_date="2026-10-02")
+    blind = paid("50.00", id="P1", booking_date="2026-10-10")
+    assert match(party=PARTIES, open_item=items, payment=[blind, later]).reasons("P1") == {"ambiguous"}
+    assert match(party=PARTIES, open_item=items, payment=[blind, earlier]).items("P1") == ["1"]
+
+
+def test_equal_monthly_payments_follow_the_invoices_that_were_there(match):
+    items = [item("1", "50.00", document_date="2026-08-31"), item("2", "50.00", document_date="2026-09-30")]
+    payments = [paid("50.00", id="P1", booking_date="2026-09-05"), paid("50.00", id="P2", booking_date="2026-10-05")]
+    found = match(party=PARTIES, open_item=items, payment=payments)
+    assert (found.items("P1"), found.items("P2")) == (["1"], ["2"])
+
+
+def test_the_same_payer_and_amount_again_is_a_duplicate_without_any_reference(match):
+    payments = [
+        paid("50.00", "R202400001", id="P1", booking_date="2026-10-05"),
+        paid("50.00", id="P2", booking_date="2026-10-09"),
+    ]
+    found = match(party=PARTIES, open_item=[item("1", "50.00")], payment=payments)
+    assert found.reasons("P2") == {"duplicate_payment"}
+
+
+def test_an_amount_that_the_payer_settled_before_is_a_payment_for_a_paid_item(match):
+    cleared = [{"cleared_item_id": "9", "reference": "R202400009", "amount": "77.00", "clearing_date": "2026-09-01"}]
+    found = match(party=PARTIES, open_item=[item("1", "50.00")], cleared_item=cleared, payment=[paid("77.00")])
+    assert found.reasons("P") == {"payment_for_paid_item"}
+
+
+def test_a_contract_limits_what_the_amount_may_choose(match):
+    items = [
+        item("1", "50.00", contract_reference="HT-2025-0001"),
+        item("2", "60.00", contract_reference="HT-2025-0002"),
+        item("3", "100.00", contract_reference="HT-2025-0001", discount_days=60, discount_percent=2),
+    ]
+    assert match(party=PARTIES, open_item=items, payment=[paid("60.00", "HT-2025-0001")]).settled("P") == {}
+    assert match(party=PARTIES, open_item=items, payment=[paid("98.00", "HT-2025-0001")]).items("P") == ["3"]
+
+
+def test_a_return_without_an_end_to_end_reference_finds_its_original_by_what_it_quotes(match):
+    payments = [
+        paid("50.00", "R202400001", id="P1", booking_date="2026-10-01"),
+        paid("50.00", "R202400002", id="P2", booking_date="2026-10-01"),
+        paid("-50.00", "RETURN AC04 R202400002", id="P3", booking_date="2026-10-05", is_return="true"),
+    ]
+    found = match(party=PARTIES, open_item=[item("1", "50.00"), item("2", "50.00")], payment=payments)
+    assert found.items("P1") == ["1"]
+    assert (found.reasons("P2"), found.reasons("P3")) == ({"returned_payment"}, {"returned_payment"})
+
+
+def test_an_account_that_paid_twice_by_reference_is_known_the_third_time(match):
+    strange = {"counterparty_name": "Zahlstelle 9", "counterparty_account": "DE02120300000000202051"}
+    items = [item(str(n), f"5{n}.17") for n in range(1, 4)]
+    payments = [paid(f"5{n}.17", f"R20240000{n}" if n < 3 else "", id=f"P{n}", **strange) for n in range(1, 4)]
+    assert match(party=PARTIES, open_item=items, payment=payments).items("P3") == ["3"]
+    assert match(party=PARTIES, open_item=items, payment=payments[1:]).items("P3") == []
+
+
+def test_what_the_bank_itself_calls_interest_is_no_receipt(match):
+    found = match(
+        party=PARTIES,
+        open_item=[item("1", "50.00")],
+        payment=[paid("50.00", counterparty_name=None, transaction_code="PMNT/MCRD/INTR")],
+    )
+    assert found.reasons("P") == {"not_receivable"}
+
+
+def test_a_sum_that_may_be_an_accident_is_not_taken(match):
+    items = [item(str(n), f"{n}.00") for n in range(1, 12)]
+    found = match(party=PARTIES, open_item=items, payment=[paid("65.00")])
+    assert found.settled("P") == {}
+    assert found.reasons("P") == {"ambiguous"}
+
+
+def test_a_payer_who_is_another_customer_needs_the_reference_and_the_exact_amount(match):
+    items = [item("1", "50.00", party_id="C2", party_name=None)]
+    exact = match(
+        party=PARTIES, open_item=items, payment=[paid("50.00", "R202400001", counterparty_name="MFA Financial, Inc.")]
+    )
+    part = match(
+        party=PARTIES, open_item=items, payment=[paid("40.00", "R202400001", counterparty_name="MFA Financial, Inc.")]
+    )
+    assert (exact.items("P"), exact.reasons("P")) == (["1"], {"third_party_payer"})
+    assert (part.items("P"), part.reasons("P")) == ([], {"ambiguous"})
+
+
+def test_a_payment_that_is_not_booked_yet_takes_no_part(match):
+    found = match(party=PARTIES, open_item=[item("1", "50.00")], payment=[paid("50.00", "R202400001", status="PDNG")])
+    assert found.allocation.is_empty() and not found.reasons("P")
