@@ -44,7 +44,7 @@ COLUMNS = (
     "line",
 )
 
-_CHUNK = 400
+_CHUNK = 1000
 _WORTH_A_POOL = 2 * _CHUNK
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import operator
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import polars as pl
 
@@ -48,11 +50,11 @@ def check(
     """
     ids = None if documents is None else sorted(set(documents))
     tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.count(name)]
-    chosen = list(rule_sets)
-    careful: set[str] | None = set()
+    chosen = _Packs(rule_sets)
+    careful: frozenset[str] | None = frozenset()
     while True:
         # Guarding a value against errors costs ten times the work, so only rules that failed on this data are guarded.
-        plan = compile_rules(chosen, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful)
+        plan = _plan(chosen, as_of, tuple(tables), everywhere, careful)
         try:
             _check(store, plan, ids)
             return
@@ -66,12 +68,30 @@ def check(
             careful = None
 
 
+class _Packs(tuple[RuleSet, ...]):
+    """Rule packs that are the same where they are the same objects: their content need not be compared."""
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Packs) and len(self) == len(other) and all(map(operator.is_, self, other))
+
+
+@lru_cache(maxsize=8)
+def _plan(
+    packs: _Packs, as_of: dt.date, tables: tuple[str, ...], everywhere: bool, careful: frozenset[str] | None
+) -> Plan:
+    """The compiled rules, kept for the next chunk of documents."""
+    return compile_rules(packs, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful)
+
+
 class _RulesFailed(Exception):
     """Rules whose conditions or messages some row cannot be put into; each is to be guarded."""
 
-    def __init__(self, rules: set[str], cause: StoreError) -> None:
+    def __init__(self, rules: Iterable[str], cause: StoreError) -> None:
         super().__init__()
-        self.rules = rules
+        self.rules = frozenset(rules)
         self.cause = cause
 
 
