@@ -42,6 +42,8 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
           from match_mention h join match_payment p using (pno) join match_item i using (ino)
           where h.one and p.held is null and p.rest > 0 and i.rest <> 0 and i.currency = p.currency
             and coalesce(i.company_code = p.company_code, true)
+            and (h.form in ('exact', 'zeros')
+              or exists (select 1 from match_payer y where y.pno = h.pno and y.party_id = i.party_id))
           group by h.pno, h.ino
         ),
         turns as (

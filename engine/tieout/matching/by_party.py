@@ -111,7 +111,9 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
         select *, count(*) over (partition by pno) as ways,
           row_number() over (partition by ino order by booking_date, pno) as place,
           first_value(pno) over (partition by ino order by booking_date, pno) as first_pno
-        from fits where how is not null
+        from (
+          select *, min(case when how is null then abs(cut) end) over (partition by pno) as runner_up from fits
+        ) where how is not null
         qualify bool_or(how <> 'settled later') over (partition by pno)""",
         least=float(options.get("least_payer_score", 0.88)),
         open_when_booked=bool(options.get("open_when_booked", False)),
@@ -125,7 +127,8 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
         name,
         """with taken as (select * from match_fit where ways = 1 and place = 1 and how <> 'settled later')
         select pno, ino, kind, amount, amount as item_amount, round(score * 0.97, 6) as score,
-          json_object('payer', ground, 'payer_score', score, 'amount', paid, 'how', how, 'candidates', ways) as evidence
+          json_object('payer', ground, 'payer_score', score, 'amount', paid, 'how', how, 'candidates', ways,
+            'next_item_differs_by', runner_up) as evidence
         from (
           select *, 'payment' as kind, paid as amount from taken
           union all

@@ -172,8 +172,9 @@ def by_settled(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
           select h.pno, h.ino, h.token, coalesce(i.rest = 0, true) as settled,
             coalesce(i.open_item_id, c.open_item_id) as open_item_id, coalesce(i.party_id, c.party_id) as party_id,
             h.choices = 1 as sure
-          from match_mention h left join match_item i using (ino) left join match_cleared c using (ino)
-          where h.one
+          from match_mention h join match_payment p using (pno)
+            left join match_item i using (ino) left join match_cleared c using (ino)
+          where h.one and (h.form in ('exact', 'zeros') or coalesce(i.amount, c.amount) = p.rest)
         ),
         only_settled as (
           select pno from named group by pno having bool_and(settled) and bool_or(sure)

@@ -34,7 +34,7 @@ def _convert(ledger: Ledger, name: str, options: Mapping[str, Any]) -> bool:
         """with named as (
           select h.pno, h.ino, min(h.token) as token
           from match_mention h join match_payment p using (pno)
-          where h.one and h.choices = 1 and p.held is null and p.rest > 0 group by h.pno, h.ino
+          where h.one and h.choices = 1 and h.form in ('exact', 'zeros') and p.held is null and p.rest > 0 group by h.pno, h.ino
         )
         select n.pno, n.ino, n.token, i.open_item_id, i.party_id, i.rest, i.currency as item_currency,
           p.rest as paid, p.currency, p.booking_date, c.instructed_amount, c.instructed_currency

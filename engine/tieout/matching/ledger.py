@@ -49,6 +49,11 @@ class Ledger:
         """The rows of a query on the working tables."""
         return self.store.fetch(Query(f"matching: {name}", sql, parameters))
 
+    def put(self, name: str, frame: pl.DataFrame) -> None:
+        """Makes a working table of the frame."""
+        with self.store.registered(frame) as view:
+            self.run(f"put {name}", f"create or replace temp table {name} as select * from {view}")
+
     def count(self, name: str, sql: str, **parameters: Any) -> int:
         """The number a query counts."""
         return int(self.store.scalar(Query(f"matching: {name}", sql, parameters)) or 0)

@@ -135,6 +135,8 @@ def likeness(pairs: pl.DataFrame) -> pl.Series:
     )
     words = pairs.select(a=pl.format(" {} ", "core"), b=pl.format(" {} ", "known_core"))
     within = compare("within", words["a"], words["b"]) * (_length(pairs, "core", "known_core") >= 5)
+    begins = words.select(pl.col("a").str.starts_with(pl.col("b")).fill_null(False)).to_series().to_numpy()
+    within = np.maximum(within, begins * (_length(pairs, "core", "known_core") >= 3))
     glued = compare("within", pairs["compact"], pairs["known_compact"])
     mixed = (pairs["native"].is_not_null() | pairs["known_native"].is_not_null()).to_numpy() & ~both
     within = np.maximum(within, glued * mixed * (_length(pairs, "compact", "known_compact") >= 8))
@@ -181,7 +183,7 @@ class Parties:
         known = self.ledger.rows("distinct names", "select distinct name from match_known order by name")
         # What stands in brackets is a person's company in a payer's name, but only a place in a customer's.
         forms = name_forms(known["name"].to_list(), self.settings).filter(pl.col("variant") != 2)
-        self.ledger.store.put("match_party_form", forms)
+        self.ledger.put("match_party_form", forms)
         self.ledger.run(
             "customer and tax numbers in the texts",
             f"""create or replace temp table match_customer_number as
@@ -229,7 +231,7 @@ class Parties:
             ) where name is not null""",
         )
         names = self.ledger.rows("payers' distinct names", "select distinct name from match_payer_name order by name")
-        self.ledger.store.put("match_payer_form", name_forms(names["name"].to_list(), self.settings))
+        self.ledger.put("match_payer_form", name_forms(names["name"].to_list(), self.settings))
         self._equal_names()
         self._similar_names()
         self.ledger.run(

@@ -177,7 +177,8 @@ class References:
             ):
                 column = key if kind == "open_item_id" else kind
                 parts.append(
-                    f"""select w.ino, '{kind}' as kind, {one} as one, {text.compact(f"i.{column}")} as number
+                    f"""select w.ino, '{kind}' as kind, {one} as one, {text.compact(f"i.{column}")} as number,
+                      regexp_extract(trim(i.{column}), '[0-9].*[^A-Za-z0-9]([0-9]{{4,}})$', 1) as tail
                     from {working} w join {table} i on i.{key} = w.open_item_id"""
                 )
         self.ledger.run(
@@ -185,7 +186,7 @@ class References:
             f"""create or replace temp table match_key as
             with numbers as ({" union all ".join(parts)}),
             useful as (
-              select ino, min(kind) as kind, bool_or(one) as one, number from numbers
+              select ino, min(kind) as kind, bool_or(one) as one, number, nullif(max(tail), '') as tail from numbers
               where number is not null and regexp_matches(number, '[0-9]') group by ino, number
             )
             select *, {text.without_zeros("number")} as bare, {text.digits("number")} as digits,
@@ -263,6 +264,11 @@ class References:
             ("short", f"t.token = k.number and length(k.bare) < {self.least}", "'short'"),
             (
                 "digits",
+                "t.token = k.tail and k.one",
+                "'digits'",
+            ),
+            (
+                "digits",
                 f"t.bare = ltrim(k.digits, '0') and t.numeric and k.digits <> k.number "
                 f"and (length(t.bare) >= {self.least} or (t.token = k.digits and length(t.token) > {self.least}))",
                 "'digits'",
@@ -307,9 +313,21 @@ class References:
                   and (o.least < s.least
                     or (o.least = s.least and o.last - o.first > s.last - s.first
                       and o.first <= s.first and o.last >= s.last)))
+            ),
+            parties as (
+              select ino, party_id, currency from match_item union all select ino, party_id, currency from match_cleared
+            ),
+            sure as (
+              select distinct k.pno, i.party_id from kept k join parties i using (ino) where k.rank <= 1 and k.one
+            ),
+            believed as (
+              -- Beside a number as it is printed, a weak reading counts only for the same customer and currency.
+              select k.* from kept k join parties i using (ino) join match_payment p using (pno)
+              where k.rank <= 1 or k.pno not in (select pno from sure)
+                or (i.currency = p.currency and (k.pno, i.party_id) in (select pno, party_id from sure))
             )
             select pno, first, last, ino, token, one, kind,
               case rank {" ".join(f"when {rank} then '{form}'" for rank, form in enumerate(FORMS))} end as form,
               count(*) over (partition by pno, first, last) as choices
-            from kept""",
+            from believed""",
         )
