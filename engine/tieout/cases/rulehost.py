@@ -6,7 +6,8 @@ break a ruleset, so rulesets are chained, 60 tests each; lists of events lose so
 session ids crash it, so there is none and joins are on equality; an "or" beside a join switches the join off, so
 there is no "or" (route.py turns a list into one integer); an event that no test fulfils raises, so there is a
 last rule for everything; an exception inside an action is swallowed, so actions only note what fired; a Host starts
-timer threads, so ``_run`` is overridden; memory never returns, so the process ends.
+timer threads, so ``_run`` is overridden; memory never returns, so the process ends; built for Python 3.13 it lacks a
+symbol, so it is bound lazily.
 
 Run as a file, never imported by the product: the folder's own ``queue.py`` must not shadow the standard library.
 """
@@ -14,6 +15,7 @@ Run as a file, never imported by the product: the folder's own ``queue.py`` must
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -35,6 +37,10 @@ def together(conditions: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def make_host(rulesets: dict[str, Any]) -> Any:
+    # Its extension names PyEval_CallObject, which Python 3.13 no longer has; only the callbacks of a message store call
+    # it, and there is none here. Bound lazily, what is never called need not be there.
+    if hasattr(sys, "setdlopenflags"):
+        sys.setdlopenflags(os.RTLD_LAZY)
     from durable.engine import Host
 
     class Quiet(Host):  # type: ignore[misc]
