@@ -183,7 +183,7 @@ def test_the_rules_find_what_was_planted_and_nothing_else():
     found = {
         (f"einvoices/{Path(row['document']).name}", row["rule"])
         for pack in ("en16931", "cn_fapiao")
-        for row in validate([MONTH / "einvoices"], packs=[pack], jobs=1).iter_rows(named=True)
+        for row in validate([MONTH / "einvoices"], rules=[pack]).iter_rows(named=True)
         if row["rule"] != "IN-FORMAT" and Path(row["document"]).name.startswith("2633") is (pack == "cn_fapiao")
     }
     planted = {(row["file"], row["rule"]) for row in rows("truth/defects.csv") if row["rule"]}
