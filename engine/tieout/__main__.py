@@ -10,6 +10,10 @@ from tieout.model.errors import ControlTotalError, DefinitionError, SealError, S
 __all__ = ["main"]
 
 
+_INTERRUPTED = 130
+_STOPPED = "stopped; nothing was sealed, and the next run starts afresh"
+
+
 def main() -> None:
     """Runs the command line. Exit status: 2 a mistake of usage or definition, 3 the world's or the totals', 130 stopped."""
     try:
@@ -26,7 +30,11 @@ def main() -> None:
     except TieoutError as exc:
         _say(str(exc), status=2)
     except KeyboardInterrupt:
-        _say("stopped; nothing was sealed, and the next run starts afresh", status=130)
+        _say(_STOPPED, status=_INTERRUPTED)
+    except SystemExit as exc:
+        if exc.code != _INTERRUPTED:
+            raise
+        _say(_STOPPED, status=_INTERRUPTED)  # Typer turns Ctrl-C into a bare exit of its own.
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
