@@ -66,6 +66,7 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
               and coalesce(o.document_date <= p.booking_date, true))
           + (select count(*) from match_item o join match_key k using (ino)
             where o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino and k.one and length(k.number) >= 6
+              and (o.currency, o.rest) in (select currency, amount from match_rare)
               and damerau_levenshtein(k.number, r.token) <= 1) as elsewhere,
           w.* exclude (pno)
         from ready r join match_payment p using (pno) join match_item i using (ino)

@@ -75,47 +75,41 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
 
 def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> int:
     """One turn: books the payments that fit one item only and were the first to; the number booked."""
-    grace = int(options.get("grace_days", 0))
-    cut = _rounded("i.rest * i.discount_percent * 0.01", "i.currency")
-    ways = ["when i.rest = p.rest then 'full'"]
-    if options.get("discount", False):
-        ways.append(
-            f"""when i.rest = i.original and i.discount_percent > 0 and i.rest - {cut} = p.rest
-              and p.booking_date - i.document_date <= i.discount_days + {grace} then 'discount'"""
-        )
-    if options.get("charges", False):
-        ways.append(
-            """when c.charges_amount > 0 and coalesce(c.charges_currency = p.currency, true)
-              and i.rest - c.charges_amount = p.rest then 'fee'"""
-        )
+    ledger.run(f"{name}: what the items cost", _offers(options))
     ledger.run(
         f"{name}: items with the amount",
         f"""create or replace temp table match_fit as
         with payers as (
-          select p.*, y.party_id, y.tier, y.ground, y.score, c.charges_amount, c.charges_currency,
-            {NAMES_GROUP} as names_group
+          select p.*, y.party_id, y.tier, y.ground, y.score, {NAMES_GROUP} as names_group,
+            case when coalesce(c.charges_currency = p.currency, true) then c.charges_amount end as charges
           from match_payment p join match_payer y using (pno) join payment c using (payment_id)
           where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
         ),
+        asked as (
+          select *, rest as price, false as less_charges from payers
+          union all select *, rest + charges, true from payers where $charges and charges > 0
+        ),
         fits as (
-          select p.pno, i.ino, p.party_id, p.tier, p.ground, p.score, i.rest - p.rest as cut, p.rest as paid,
-            p.booking_date, case {" ".join(ways).replace("c.charges", "p.charges")} end as how
-          from payers p join match_item i on {DUE.replace("y.", "p.")} and i.rest > 0
-          where not p.names_group or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino)
+          select a.pno, o.ino, a.party_id, a.tier, a.ground, a.score, o.rest - a.rest as cut, a.rest as paid,
+            a.booking_date, case when a.less_charges then 'fee' else o.how end as how, o.crowded
+          from asked a join match_offer o using (party_id, currency, price)
+          where coalesce(o.company_code = a.company_code, true)
+            and coalesce(o.document_date <= a.booking_date, true)
+            and (o.how = 'full' or (not a.less_charges and o.last_day >= a.booking_date))
+            and (not a.names_group or exists (select 1 from match_mention h where h.pno = a.pno and h.ino = o.ino))
           union all
-          select p.pno, i.ino, p.party_id, p.tier, p.ground, p.score, 0, p.rest, p.booking_date, 'settled later'
+          select p.pno, i.ino, p.party_id, p.tier, p.ground, p.score, 0, p.rest, p.booking_date, 'settled later', false
           from payers p join match_item i on {DUE.replace("y.", "p.").replace("i.rest <> 0", "i.amount = p.rest")}
           join ({SETTLED}) s using (ino)
-          where $open_when_booked and s.first_date > p.booking_date
+          where $open_when_booked and i.rest = 0 and s.first_date > p.booking_date
         )
-        select *, count(*) over (partition by pno) as ways,
+        select *, count(*) over (partition by pno) + (bool_or(crowded) over (partition by pno))::integer as ways,
           row_number() over (partition by ino order by booking_date, pno) as place,
           first_value(pno) over (partition by ino order by booking_date, pno) as first_pno
-        from (
-          select *, min(case when how is null then abs(cut) end) over (partition by pno) as runner_up from fits
-        ) where how is not null
+        from fits
         qualify bool_or(how <> 'settled later') over (partition by pno)""",
         least=float(options.get("least_payer_score", 0.88)),
+        charges=bool(options.get("charges", False)),
         open_when_booked=bool(options.get("open_when_booked", False)),
     )
     ledger.run(
@@ -133,5 +127,32 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
           select *, 'payment' as kind, paid as amount from taken
           union all
           select *, case how when 'fee' then 'fee' else 'discount' end, cut from taken where cut <> 0
-        )""",
+        ) left join (
+          select t.pno, min(abs(o.rest - t.paid)) as runner_up
+          from taken t join match_item i using (ino) join match_size z on z.party_id = i.party_id
+            and z.currency = i.currency and z.items <= 500
+          join match_item o on o.party_id = i.party_id and o.currency = i.currency and o.ino <> t.ino and o.rest > 0
+          group by t.pno
+        ) using (pno)""",
     )
+
+
+def _offers(options: Mapping[str, Any]) -> str:
+    """``match_offer``: what would settle each open item: its open amount, or that less the discount until its last day.
+
+    More than 50 items of one party with one price are ``crowded``: the oldest 50 stand for them, and none is taken.
+    """
+    cut = _rounded("rest * discount_percent * 0.01", "currency")
+    discounted = f"""union all
+          select ino, party_id, currency, company_code, document_date, rest, rest - {cut}, 'discount',
+            document_date + (discount_days + {int(options.get("grace_days", 0))})::integer
+          from match_item where rest > 0 and rest = original and discount_percent > 0 and discount_days > 0"""
+    return f"""create or replace temp table match_offer as
+        with offers as (
+          select ino, party_id, currency, company_code, document_date, rest, rest as price, 'full' as how,
+            null::date as last_day
+          from match_item where rest > 0
+          {discounted if options.get("discount", False) else ""}
+        )
+        select *, count(*) over (partition by party_id, currency, price) > 50 as crowded from offers
+        qualify row_number() over (partition by party_id, currency, price order by document_date nulls first, ino) <= 50"""

@@ -17,6 +17,11 @@ from tieout.model.money import minor_units
 
 __all__ = ["by_sum"]
 
+# Of a party with more items than the pool allows no sum is proof, and none is searched for.
+SEARCHED = """exists (
+            select 1 from match_size z
+            where z.party_id = y.party_id and z.currency = p.currency and z.items <= $pool)"""
+
 
 def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """The payer is known, and some of the party's open items add up to the amount in one way only.
@@ -32,16 +37,18 @@ def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         from match_payment p join match_payer y using (pno) join match_item i on {DUE}
         where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
           and (not {NAMES_GROUP} or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino))
+          and {SEARCHED}
         union all
         select p.pno, p.rest, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.amount,
           i.original, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier, true
         from match_payment p join match_payer y using (pno)
         join match_item i on {DUE.replace("i.rest <> 0", "i.rest = 0")} join ({SETTLED}) s using (ino)
         where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
-          and $open_when_booked and s.first_date > p.booking_date
+          and $open_when_booked and s.first_date > p.booking_date and {SEARCHED}
         order by booking_date, pno, party_id, document_date, ino""",
         least=float(options.get("least_payer_score", 0.88)),
         open_when_booked=bool(options.get("open_when_booked", False)),
+        pool=int(options.get("pool", 400)),
     )
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
@@ -84,7 +91,6 @@ def _one_payment(
     for party in sorted({line["party_id"] for line in lines}):
         ours = [line for line in lines if line["party_id"] == party]
         pool = [line for line in ours if line["ino"] not in used and not line["settled"]]
-        pool = pool[: int(options.get("pool", 400))]
         then_open = [line for line in ours if line["settled"]]
         for amounts in _prices(pool, scale, head, options):
             verdict, solutions = _search(pool, amounts, int(head["paid"] * scale), options)

@@ -37,13 +37,18 @@ def block(conditions: Sequence[Mapping[str, str]], compared: Sequence[Mapping[st
     """The pairs of still open payments and items that meet all conditions, with the columns that are compared.
 
     conditions: left and right (side, column, form) and the sign between them; equalities become hash joins.
-    One row a (pno, ino), at most ``limit`` a payment, the oldest due first; columns left_N and right_N a comparison.
+    One row a (pno, ino); a payment with more than ``limit`` pairs has none, as nothing tells them apart. Columns left_N
+    and right_N a comparison.
     """
     meets = [
         f"{_value(c['left_side'], c['left'], c['left_form'])} {c['sign']} "
         f"{_value(c['right_side'], c['right'], c['right_form'])}"
         for c in conditions
     ]
+    by_amount = any(
+        _OPEN.get((c["right_side"], c["right"]), _OPEN.get((c["left_side"], c["left"]))) for c in conditions
+    )
+    telling = ["(i.currency, i.rest) in (select currency, amount from match_rare)"] if by_amount else []
     columns = "".join(
         f", {_value('payment', pair['payment'])} as left_{n}, {_value('open_item', pair['open_item'])} as right_{n}"
         for n, pair in enumerate(compared)
@@ -53,8 +58,8 @@ def block(conditions: Sequence[Mapping[str, str]], compared: Sequence[Mapping[st
         f"""select p.pno, i.ino, p.rest as paid, i.rest as open{columns}
         from match_payment p join payment a using (payment_id)
         join open_item b on true join match_item i using (open_item_id)
-        where p.held is null and p.rest > 0 and i.rest > 0 and {" and ".join(meets) or "true"}
-        qualify row_number() over (partition by p.pno order by i.due_date, i.ino) <= {limit}
+        where p.held is null and p.rest > 0 and i.rest > 0 and {" and ".join([*meets, *telling]) or "true"}
+        qualify count(*) over (partition by p.pno) <= {limit}
         order by p.pno, i.ino""",
     )
 

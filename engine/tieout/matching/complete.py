@@ -82,7 +82,9 @@ def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
         left join named n on n.pno = p.pno and n.ino = i.ino
         left join (select ino, min(number) as number from match_key where kind = 'reference' group by ino) k
           on k.ino = i.ino
-        where n.ino is not null or coalesce(i.document_date <= p.booking_date, true)
+        where n.ino is not null or (coalesce(i.document_date <= p.booking_date, true) and exists (
+          select 1 from match_size z
+          where z.party_id = i.party_id and z.currency = i.currency and z.items <= 2000))
         order by p.booking_date, p.pno, i.ino""",
     )
 

@@ -113,6 +113,7 @@ def _near_misses(ledger: Ledger, *, most: int = 5) -> None:
         owed as (
           select o.pno, i.ino, null as token, 0 as choices, 2 as source
           from open o join payers y using (pno) join match_item i on i.party_id = y.party_id and i.rest <> 0
+          join match_size z on z.party_id = i.party_id and z.currency = i.currency and z.items <= 2000
           qualify row_number() over (partition by o.pno order by abs(i.rest - o.rest), i.ino) <= {most}
         ),
         alike as (

@@ -101,6 +101,16 @@ class Ledger:
             ledger=self.ledger,
         )
         self.run(
+            "sizes of the parties",
+            """create or replace temp table match_size as
+            select party_id, currency, count(*) as items from match_item where party_id is not null group by all""",
+        )
+        self.run(
+            "telling amounts",
+            """create or replace temp table match_rare as
+            select currency, amount from match_item group by all having count(*) <= 200""",
+        )
+        self.run(
             "cleared items",
             """create or replace temp table match_cleared as
             select

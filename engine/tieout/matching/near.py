@@ -112,6 +112,7 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         join match_item i on i.rest = o.rest and i.currency = o.currency
           and coalesce(i.company_code = o.company_code, true)
           and coalesce(i.document_date <= o.booking_date, true)
+          and (i.currency, i.rest) in (select currency, amount from match_rare)
         join match_key k on k.ino = i.ino and k.one and length(k.number) >= 6
         join match_close c on c.pno = o.pno and abs(length(k.number) - length(c.token)) <= 1
         where not o.explained
