@@ -36,7 +36,7 @@ from tieout.store.engine import Store, quote
 from tieout.store.journal import Journal
 from tieout.validation import check
 from tieout.verify import read_manifest
-from tieout.workspace import Workspace
+from tieout.workspace import Home, Workspace
 
 __all__ = ["Sealed", "open_journal", "run"]
 
@@ -71,20 +71,20 @@ def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progres
     """
     started = clock()
     as_of = as_of or workspace.as_of or started.date()
-    with _locked(workspace.runs), open_journal(workspace, clock=clock) as journal:
+    with _locked(workspace.home.runs), open_journal(workspace.home, clock=clock) as journal:
         _catch_up(workspace, journal)
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        with _unfinished(workspace.runs / f".{run_id}.partial") as folder:
+        with _unfinished(workspace.home.runs / f".{run_id}.partial") as folder:
             conductor = _Conductor(workspace, folder, run_id, as_of, progress, journal)
             manifest = conductor.conduct(started, clock)
-            sealed = _seal(folder, workspace.runs / run_id, manifest)
+            sealed = _seal(folder, workspace.home.runs / run_id, manifest)
         _journal(journal, sealed)
     return Sealed(sealed, manifest, tuple(conductor.unread), tuple(conductor.notes))
 
 
-def open_journal(workspace: Workspace, *, clock: Clock = _utc_now) -> Journal:
+def open_journal(home: Home, *, clock: Clock = _utc_now) -> Journal:
     """The workspace's journal; in a shared database its events stand under the entity's name."""
-    return Journal.open(workspace.journal_url, workspace=workspace.entity["name"], clock=clock)
+    return Journal.open(home.journal_url, workspace=home.entity["name"], clock=clock)
 
 
 class _Conductor:
@@ -161,7 +161,7 @@ class _Conductor:
             mappings=self.workspace.catalogue.mappings,
             check=self._check_issued,
             journal=self.journal,
-            entity=self.workspace.entity,
+            entity=self.workspace.home.entity,
             settings=self.workspace.issuing,
             folder=self.folder / "issued",
             as_of=self.as_of,
@@ -189,7 +189,7 @@ class _Conductor:
         return {
             "run_id": self.run_id,
             "as_of": self.as_of.isoformat(),
-            "entity": self.workspace.entity.get("name"),
+            "entity": self.workspace.home.entity.get("name"),
             "started": started.isoformat(timespec="seconds"),
             "run_before": before.name if before else None,
             "versions": {
@@ -272,7 +272,7 @@ def _seal(partial: Path, sealed: Path, manifest: Mapping[str, Any]) -> Path:
 def _run_before(workspace: Workspace, as_of: dt.date) -> tuple[Path | None, dt.date | None]:
     """The latest sealed run of an earlier as-of date."""
     earlier = []
-    for folder in workspace.sealed():
+    for folder in workspace.home.sealed():
         day = dt.date.fromisoformat(read_manifest(folder)["as_of"])
         if day < as_of:
             earlier.append((day, folder.name, folder))
@@ -303,7 +303,7 @@ def _drop_working_tables(store: Store) -> None:
 def _catch_up(workspace: Workspace, journal: Journal) -> None:
     """Journals what was sealed by a run that was killed before it could say so."""
     known = {row["run_id"] for row in register.runs(journal)}
-    for folder in workspace.sealed():
+    for folder in workspace.home.sealed():
         if folder.name not in known:
             _journal(journal, folder)
 

@@ -26,28 +26,18 @@ from tieout.model.errors import DefinitionError, Location, Mistake
 from tieout.model.ports import Input, QuerySource, Source
 from tieout.store.engine import Limits
 
-__all__ = ["Workspace", "open_workspace"]
+__all__ = ["Home", "Workspace", "open_home", "open_workspace"]
 
 _NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
-class Workspace:
-    """A folder with a tieout.yaml, checked as a whole."""
+class Home:
+    """Where a workspace keeps what is done: its folder, its sealed runs, its journal."""
 
     folder: Path
     entity: Mapping[str, str]
-    as_of: dt.date | None
-    inputs: tuple[Input, ...]
-    catalogue: Catalogue
-    rule_sets: tuple[RuleSet, ...]
-    plan: MatchPlan | None
-    routes: RoutePlan
     journal_url: str
-    issuing: Mapping[str, Any] | None
-    fail_on: str
-    limits: Limits
-    fingerprint: Mapping[str, str]
 
     @property
     def runs(self) -> Path:
@@ -63,11 +53,56 @@ class Workspace:
             )
 
 
-def open_workspace(folder: Path, *, sources: bool = True) -> Workspace:
-    """The workspace of a folder (or of a tieout.yaml). Raises DefinitionError with every mistake of every file.
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a tieout.yaml and everything it names, checked as a whole: ready to run."""
 
-    sources: False where nothing will be read, so that names that are not set do not matter.
+    home: Home
+    as_of: dt.date | None
+    inputs: tuple[Input, ...]
+    catalogue: Catalogue
+    rule_sets: tuple[RuleSet, ...]
+    plan: MatchPlan | None
+    routes: RoutePlan
+    issuing: Mapping[str, Any] | None
+    fail_on: str
+    limits: Limits
+    fingerprint: Mapping[str, str]
+
+
+def open_home(folder: Path) -> Home:
+    """The home of a workspace, for looking at what was done: no rule is read and no source's secret is needed.
+
+    Raises DefinitionError with every mistake of tieout.yaml.
     """
+    file, node, mistakes = _settings(folder)
+    if mistakes:
+        raise DefinitionError(mistakes)
+    opening = _Opening(file.parent.resolve(), node)
+    home = opening.home()
+    if opening.mistakes:
+        raise DefinitionError(opening.mistakes)
+    return home
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """The workspace of a folder (or of a tieout.yaml). Raises DefinitionError with every mistake of every file."""
+    file, node, mistakes = _settings(folder)
+    try:
+        catalogue = Catalogue.load(file.parent)
+    except DefinitionError as exc:
+        raise DefinitionError([*mistakes, *exc.mistakes]) from exc
+    if mistakes:
+        raise DefinitionError(mistakes)
+    opening = _Opening(file.parent.resolve(), node)
+    workspace = opening.workspace(catalogue)
+    if opening.mistakes:
+        raise DefinitionError(opening.mistakes)
+    return workspace
+
+
+def _settings(folder: Path) -> tuple[Path, Node, list[Mistake]]:
+    """The settings file as a node, and what its schema says of it. Raises DefinitionError where there is nothing to read."""
     file = folder if folder.suffix in {".yaml", ".yml"} else folder / "tieout.yaml"
     if not file.is_file():
         raise DefinitionError(
@@ -76,57 +111,45 @@ def open_workspace(folder: Path, *, sources: bool = True) -> Workspace:
     node, mistakes = yamlfile.read(file, file=_shown(file))
     if node is None:
         raise DefinitionError(mistakes)
-    mistakes += yamlfile.check(node, "workspace")
-    try:
-        catalogue = Catalogue.load(file.parent)
-    except DefinitionError as exc:
-        raise DefinitionError([*mistakes, *exc.mistakes]) from exc
-    if mistakes:
-        raise DefinitionError(mistakes)
-    opened = _Opening(file.parent.resolve(), node, catalogue, sources=sources)
-    workspace = opened.workspace()
-    if opened.mistakes:
-        raise DefinitionError(opened.mistakes)
-    return workspace
+    return file, node, mistakes + yamlfile.check(node, "workspace")
 
 
 class _Opening:
     """Turns a checked node into a Workspace, collecting what does not fit the catalogue or the environment."""
 
-    def __init__(self, folder: Path, node: Node, catalogue: Catalogue, *, sources: bool) -> None:
-        self.folder, self.node, self.catalogue, self.sources = folder, node, catalogue, sources
+    def __init__(self, folder: Path, node: Node) -> None:
+        self.folder, self.node = folder, node
         self.mistakes: list[Mistake] = []
         self.unset: set[str] = set()
 
-    def workspace(self) -> Workspace:
+    def home(self) -> Home:
+        return Home(self.folder, self.node.plain("entity"), self._journal())
+
+    def workspace(self, catalogue: Catalogue) -> Workspace:
         node = self.node
-        limits = node.plain("limits", {})
-        inputs = [self._input(name, each) for name, each in node["sources"].items() if self.sources]
-        routing = self._one("routing", self.catalogue.routes, "routing") or self.catalogue.routes["default"]
+        inputs = [self._input(name, each, catalogue) for name, each in node["sources"].items()]
         return Workspace(
-            folder=self.folder,
-            entity=node.plain("entity"),
+            home=self.home(),
             as_of=self._date(node.get("as_of")),
             inputs=tuple(each for each in inputs if each),
-            catalogue=self.catalogue,
-            rule_sets=self._packs(node.get("validation")),
-            plan=self._one("matching", self.catalogue.plans, "match plan"),
-            routes=routing,
-            journal_url=self._journal(),
-            issuing=self._issuing(),
+            catalogue=catalogue,
+            rule_sets=self._packs(node.get("validation"), catalogue),
+            plan=self._one("matching", catalogue.plans, "match plan"),
+            routes=self._one("routing", catalogue.routes, "routing") or catalogue.routes["default"],
+            issuing=self._issuing(catalogue),
             fail_on=node.plain("fail_on", "never"),
-            limits=Limits(**limits),
+            limits=Limits(**node.plain("limits", {})),
             fingerprint={
-                **self.catalogue.fingerprint,
+                **catalogue.fingerprint,
                 "tieout.yaml": _sha256(self.folder / "tieout.yaml"),
                 **{_relative(path, self.folder): _sha256(path) for path in self._query_files()},
             },
         )
 
-    def _input(self, name: str, node: Node) -> Input | None:
+    def _input(self, name: str, node: Node, catalogue: Catalogue) -> Input | None:
         mapping = node.plain("mapping")
-        if mapping is not None and mapping not in self.catalogue.mappings:
-            near = did_you_mean(mapping, self.catalogue.mappings)
+        if mapping is not None and mapping not in catalogue.mappings:
+            near = did_you_mean(mapping, catalogue.mappings)
             self.mistakes.append(node["mapping"].mistake(f"source {name}: no mapping {mapping!r}{near}"))
         path, database = node.get("path"), node.get("database")
         if (path is None) == (database is None):
@@ -171,13 +194,13 @@ class _Opening:
             self.unset.add(name)
         return None if missing else _NAME.sub(lambda match: _secret(match[1]) or "", str(node.value))
 
-    def _packs(self, node: Node | None) -> tuple[RuleSet, ...]:
+    def _packs(self, node: Node | None, catalogue: Catalogue) -> tuple[RuleSet, ...]:
         chosen = []
         for each in node or ():
-            if str(each.value) in self.catalogue.rule_sets:
-                chosen.append(self.catalogue.rule_sets[str(each.value)])
+            if str(each.value) in catalogue.rule_sets:
+                chosen.append(catalogue.rule_sets[str(each.value)])
             else:
-                near = did_you_mean(str(each.value), self.catalogue.rule_sets)
+                near = did_you_mean(str(each.value), catalogue.rule_sets)
                 self.mistakes.append(each.mistake(f"no rule pack {each.value!r}{near}"))
         return tuple(chosen)
 
@@ -206,18 +229,18 @@ class _Opening:
             return f"{prefix}{self.folder / url.removeprefix(prefix)}"
         return url or ""
 
-    def _issuing(self) -> Mapping[str, Any] | None:
+    def _issuing(self, catalogue: Catalogue) -> Mapping[str, Any] | None:
         node = self.node.get("issuing")
         if node is None:
             return None
         for key in ("profile", "credit_note_profile"):
             mapping = node.plain(key)
-            if mapping is not None and mapping not in self.catalogue.mappings:
-                near = did_you_mean(mapping, self.catalogue.mappings)
+            if mapping is not None and mapping not in catalogue.mappings:
+                near = did_you_mean(mapping, catalogue.mappings)
                 self.mistakes.append(node[key].mistake(f"issuing: no mapping {mapping!r}{near}"))
         for pack in node.get("validation") or ():
-            if pack.value not in self.catalogue.rule_sets:
-                near = did_you_mean(str(pack.value), self.catalogue.rule_sets)
+            if pack.value not in catalogue.rule_sets:
+                near = did_you_mean(str(pack.value), catalogue.rule_sets)
                 self.mistakes.append(pack.mistake(f"issuing: no rule pack {pack.value!r}{near}"))
         settings: Mapping[str, Any] = node.plain()
         return settings

@@ -51,14 +51,14 @@ def undisturbed(tmp_path_factory):
     return outcome(place)
 
 
+# Dying after a step is dying before the next one, but for the last.
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "after"), [*((step, False) for step in STEPS), (STEPS[-1], True)])
 def test_killed_at_a_step_the_next_run_is_as_if_nothing_had_been(place, undisturbed, step, after):
     killed = place.apart("run", ".", code=stopping(step, "kill", after=after))
     assert killed.status == -9, killed.text
     for name in place.sealed():
-        assert place.tieout("verify", f"runs/{name}").out.count("holds") <= 1
+        assert (place.folder / "runs" / name / "manifest.json").is_file(), "what is listed is whole"
     result = place.run()
     assert result.status == 0, result.text
     assert not list((place.folder / "runs").glob(".*.partial"))

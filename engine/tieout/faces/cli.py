@@ -27,7 +27,7 @@ from tieout.store import register
 from tieout.store.engine import Store
 from tieout.store.seal import file_sha256
 from tieout.verify import problems, read_manifest
-from tieout.workspace import Workspace, open_workspace
+from tieout.workspace import Home, open_home, open_workspace
 
 app = typer.Typer(
     name="tieout",
@@ -219,7 +219,7 @@ def verify(
     found = list(problems(folder))
     owner = folder.parent.parent
     if (owner / "tieout.yaml").is_file():
-        found += _journal_problems(open_workspace(owner, sources=False), folder)
+        found += _journal_problems(open_home(owner), folder)
     for line in found:
         print(line)
     if found:
@@ -230,10 +230,10 @@ def verify(
           f"{len(manifest['control_totals'])} control totals balance, the journal's chain is whole")  # fmt: skip
 
 
-def _journal_problems(workspace: Workspace, folder: Path) -> list[str]:
-    with conductor.open_journal(workspace) as journal:
+def _journal_problems(home: Home, folder: Path) -> list[str]:
+    with conductor.open_journal(home) as journal:
         # Each sealed run keeps where the journal ended when it began: what came before cannot be cut off or written anew.
-        verdict = journal.verify(_anchors(workspace))
+        verdict = journal.verify(_anchors(home))
         registered = next(
             (row["manifest_sha256"] for row in register.runs(journal) if row["run_id"] == folder.name), None
         )
@@ -245,8 +245,8 @@ def _journal_problems(workspace: Workspace, folder: Path) -> list[str]:
     return found
 
 
-def _anchors(workspace: Workspace) -> list[tuple[int, str]]:
-    heads = (read_manifest(each).get("journal_head") for each in workspace.sealed())
+def _anchors(home: Home) -> list[tuple[int, str]]:
+    heads = (read_manifest(each).get("journal_head") for each in home.sealed())
     return [(int(head[0]), str(head[1])) for head in heads if head and head[0]]
 
 

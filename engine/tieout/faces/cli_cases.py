@@ -18,7 +18,7 @@ from tieout.faces.export import defused
 from tieout.model.errors import TieoutError
 from tieout.model.money import display
 from tieout.store.journal import Journal
-from tieout.workspace import open_workspace
+from tieout.workspace import open_home
 
 app = typer.Typer(help="What people work on: list, show, assign, comment, propose, approve, resolve, reopen.")
 
@@ -29,7 +29,7 @@ Reason = Annotated[str, typer.Option(help="Why, in a few words; it stays in the 
 
 
 def _journal(workspace: Path) -> Journal:
-    return conductor.open_journal(open_workspace(workspace, sources=False))
+    return conductor.open_journal(open_home(workspace))
 
 
 @app.command("list")

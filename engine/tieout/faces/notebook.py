@@ -20,7 +20,7 @@ from tieout.model.records import Query
 from tieout.run import run
 from tieout.store.engine import Store
 from tieout.verify import problems, read_manifest
-from tieout.workspace import open_workspace
+from tieout.workspace import open_home, open_workspace
 
 if TYPE_CHECKING:
     from tieout.faces.plots import Plots
@@ -34,7 +34,7 @@ class Book:
     def __init__(self, folder: Path) -> None:
         # Sources are opened when it is run: looking at sealed runs needs no secret.
         self._folder = folder
-        self.workspace = open_workspace(folder, sources=False)
+        self.home = open_home(folder)
 
     def run(self, *, as_of: dt.date | None = None, quiet: bool = True) -> Run:
         """Runs every stage and returns the sealed run. quiet: no progress bars, log lines instead."""
@@ -47,17 +47,17 @@ class Book:
     @property
     def runs(self) -> list[Run]:
         """The sealed runs, oldest first."""
-        return [Run(folder) for folder in self.workspace.sealed()]
+        return [Run(folder) for folder in self.home.sealed()]
 
     def latest(self) -> Run:
         """The newest sealed run. Raises TieoutError where there is none."""
         runs = self.runs
         if not runs:
-            raise TieoutError(f"{self.workspace.folder}: there is no sealed run yet; call .run() or 'tieout run' first")
+            raise TieoutError(f"{self.home.folder}: there is no sealed run yet; call .run() or 'tieout run' first")
         return runs[-1]
 
     def __repr__(self) -> str:
-        return f"<tieout workspace {self.workspace.folder} with {len(self.runs)} sealed runs>"
+        return f"<tieout workspace {self.home.folder} with {len(self.runs)} sealed runs>"
 
 
 class Run:
