@@ -197,11 +197,10 @@ def test_a_list_that_names_a_part_is_completed_where_only_one_way_makes_it_exact
     assert how in found.allocation["evidence"][0]
 
 
-def test_a_round_rest_is_a_payment_on_account_and_no_further_item(match):
+def test_a_round_rest_may_be_on_account_or_a_further_item_and_nobody_guesses(match):
     items = [item("R202400331", "31.37", id="1"), item("R202400999", "50.00", id="2")]
     found = match(open_item=items, payment=[paid("R202400331", "81.37")])
-    assert found.items("P") == ["1"]
-    assert found.reasons("P") == {"overpayment"}
+    assert found.reasons("P") == {"ambiguous"}
 
 
 RATES = [{"rate_date": "2026-10-09", "base_currency": "EUR", "currency": "USD", "rate": "1.10"}]

@@ -11,12 +11,16 @@ from typing import Any
 
 import polars as pl
 
+from tieout.matching import text
 from tieout.matching.by_reference import SURE, by_settled
 from tieout.matching.differences import Due, Explanation, Limits, Paid, explain
 from tieout.matching.ledger import Ledger
 from tieout.model.money import minor_units
 
 __all__ = ["by_difference"]
+
+# What the payment says, in the form in which names of parties are compared.
+_NAMED = text.skeleton("concat_ws(' ', c.remittance, c.counterparty_name)")
 
 
 def by_difference(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
@@ -51,8 +55,9 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
           from named n join match_payment p using (pno)
         ),
         ready as (
-          select *, bool_and(place = 1) over (partition by pno) as first,
-            count(*) over (partition by pno) as items from turns
+          select t.*, bool_and(place = 1) over (partition by pno) as first,
+            count(*) over (partition by pno) as items, sum(o.rest) over (partition by pno) as sum
+          from turns t join match_item o using (ino)
         )
         select r.pno, r.ino, r.form, r.token, r.choices, r.items,
           p.rest as paid, p.currency, p.booking_date, p.amount as paid_in_all,
@@ -61,6 +66,16 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
             as charges,
           exists (select 1 from match_payer y where y.pno = r.pno and y.party_id = i.party_id) as own_payer,
           exists (select 1 from match_payer y where y.pno = r.pno) as known_payer,
+          exists (
+            select 1 from match_known n join match_party_form f using (name)
+            where n.party_id = i.party_id and f.variant in (0, 3) and f.telling and (
+              (length(f.compact) >= 6 and contains($folded(concat_ws(' ', c.remittance, c.counterparty_name)), f.compact))
+              or (length(f.native) >= 4 and contains(concat_ws(' ', c.remittance, c.counterparty_name), f.native)))
+          ) as named_party,
+          (select count(*) from match_item o join match_payer y on y.party_id = o.party_id
+            where y.pno = r.pno and o.rest = p.rest - r.sum and o.currency = p.currency and o.rest > 0
+              and coalesce(o.document_date <= p.booking_date, true)
+              and o.ino not in (select ino from match_mention m where m.pno = r.pno)) as rest_elsewhere,
           (select count(*) from match_item o join match_payer y on y.party_id = o.party_id
             where y.pno = r.pno and o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino
               and coalesce(o.document_date <= p.booking_date, true))
@@ -72,7 +87,7 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
         from ready r join match_payment p using (pno) join match_item i using (ino)
         join payment c using (payment_id) join match_word w using (pno)
         where r.first
-        order by r.pno, r.ino""",
+        order by r.pno, r.ino""".replace("$folded(concat_ws(' ', c.remittance, c.counterparty_name))", _NAMED),
     )
 
 
@@ -167,12 +182,26 @@ def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanati
     vague = outcome.label in ("partial", "over")
     weak = any(line["form"] not in ("exact", "zeros") for line in lines)
     own = all(line["own_payer"] for line in lines)
-    unproven = outcome.label != "exact" and not own and (weak or (vague and head["known_payer"]))
-    if unproven:
+    if outcome.label != "exact" and not own and (weak or not _proven_otherwise(lines, outcome.label)):
         return "the reference is another customer's, and the amount does not confirm it"
+    if outcome.label == "over" and head["rest_elsewhere"]:
+        return "what was paid more is exactly another open item of the payer"
     if vague and head["elsewhere"] and not head.get("says_part", False):
         return "the reference names one item, the amount is exactly that of another"
     return outcome
+
+
+def _proven_otherwise(lines: list[dict[str, Any]], label: str) -> bool:
+    """Whether a payer who is not known as the items' party may settle them with a difference.
+
+    A number alone is no proof: it may be a customer number or a postcode. The party is named; or the numbers are long
+    or have letters, and the difference is what the items' own terms or the bank's statement say.
+    """
+    if all(line["named_party"] for line in lines):
+        return True
+    strong = all(len(x["token"]) >= 8 or (len(x["token"]) >= 6 and not x["token"].isdigit()) for x in lines)
+    stated = label == "fee" and lines[0]["charges"] > 0
+    return strong and (stated or label in ("discount", "discount_out_of_terms", "rounding", "withholding"))
 
 
 def _residual_flags(head: Mapping[str, Any], outcome: Explanation, scale: int) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def mark_unknown(ledger: Ledger) -> None:
             )
             select pno, min(token) as token from (
               select * from shaped union select * from wrong
-            ) where pno not in (select pno from match_mention)
+            ) where pno not in (select pno from match_mention union all select pno from match_stranger)
             group by pno""",
         )
     wrong, right = checked.filter(~pl.col("valid")), checked.filter(pl.col("valid"))
@@ -113,7 +113,7 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           and coalesce(i.company_code = o.company_code, true)
           and coalesce(i.document_date <= o.booking_date, true)
           and (i.currency, i.rest) in (select currency, amount from match_rare)
-        join match_key k on k.ino = i.ino and k.one and length(k.number) >= 6
+        join match_key k on k.ino = i.ino and k.one and length(k.number) >= 5
         join match_close c on c.pno = o.pno and abs(length(k.number) - length(c.token)) <= 1
         where not o.explained
         order by o.pno, k.ino, c.token, k.number""",
@@ -123,12 +123,13 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     edits = int(options.get("edits", 2))
     near = (
         pairs.with_columns(distance=pl.Series(osa_distance(pairs["token"], pairs["number"])))
-        .filter(
+        .filter(  # in five digits two slips are another number
+            (pl.col("number").str.len_chars() >= 6) | (pl.col("own") & (pl.col("distance") <= 1)),
             pl.when(pl.col("names"))
             .then((pl.col("distance") <= 1) & pl.col("own"))
             .when(pl.col("own"))
             .then(pl.col("distance") <= edits)
-            .otherwise((pl.col("distance") <= 1) & ~pl.col("known") & (pl.col("number").str.len_chars() >= 8))
+            .otherwise((pl.col("distance") <= 1) & ~pl.col("known") & (pl.col("number").str.len_chars() >= 8)),
         )
         .sort("pno", "distance", "ino", "token")
         .group_by("pno", "ino", maintain_order=True)

@@ -19,6 +19,7 @@ from tieout.matching.currency import by_conversion
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import Parties
 from tieout.matching.references import References
+from tieout.matching.strangers import set_aside
 from tieout.matching.third_party import third_party
 from tieout.matching.words import mark_words
 from tieout.model.definitions import MatchPlan
@@ -83,6 +84,10 @@ class _Readings:
         self.parties = Parties(ledger, plan.options.get("names", {}))
         self.made: set[str] = set()
 
+    def _identify(self) -> None:
+        self.parties.identify()
+        set_aside(self.ledger)
+
     def make(self, wanted: set[str]) -> None:
         """Makes the readings that are not there yet, in their own order."""
         makers: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
@@ -90,8 +95,8 @@ class _Readings:
             "close": (self.references.read_closely, ("plain",)),
             "names": (self.parties.prepare, ("plain",)),
             "words": (lambda: mark_words(self.ledger, self.words), ()),
-            "payers": (self.parties.identify, ("names", "words")),
-            "unknown": (lambda: near.mark_unknown(self.ledger), ("close",)),
+            "payers": (self._identify, ("close", "names", "words")),
+            "unknown": (lambda: near.mark_unknown(self.ledger), ("close", "payers")),
         }
         for reading, (maker, before) in makers.items():
             if reading in wanted | {b for w in wanted for b in _all_before(w, makers)} and reading not in self.made:

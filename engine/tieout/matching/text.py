@@ -5,7 +5,7 @@ Pure functions from one SQL expression to another; nothing is executed here.
 
 from __future__ import annotations
 
-__all__ = ["account", "compact", "digits", "folded", "literal", "plain", "squeezed", "without_zeros"]
+__all__ = ["account", "compact", "digits", "folded", "literal", "plain", "skeleton", "squeezed", "without_zeros"]
 
 _WIDE = "".join(chr(0xFF01 + i) for i in range(94)) + "\u3000"
 _NARROW = "".join(chr(0x21 + i) for i in range(94)) + " "
@@ -50,6 +50,14 @@ def digits(sql: str) -> str:
 def folded(sql: str) -> str:
     """A compact text with lookalike letters as digits: SIO0092Z and SI000922 are both 51000922."""
     return f"translate({sql}, '{_LOOKALIKES[0]}', '{_LOOKALIKES[1]}')"
+
+
+def skeleton(sql: str) -> str:
+    """Only letters and digits, accents dropped and spelt-out umlauts folded, as names of parties are compared."""
+    letters = f"replace(strip_accents(upper({sql})), 'ß', 'SS')"
+    for pair in ("AE", "OE", "UE", "AA"):
+        letters = f"replace({letters}, '{pair}', '{pair[0]}')"
+    return squeezed(letters)
 
 
 def account(sql: str) -> str:

@@ -1,0 +1,50 @@
+"""Numbers of other customers in a text whose payer is known: set aside where the payer's own items explain the amount.
+
+A customer number, a delivery note or a postcode may be another customer's invoice number by accident.
+"""
+
+from __future__ import annotations
+
+from tieout.matching.ledger import Ledger
+
+__all__ = ["set_aside"]
+
+
+def set_aside(ledger: Ledger) -> None:
+    """Moves such rows from ``match_mention`` to ``match_stranger``.
+
+    The payer's own items explain the amount where those the text names add up to it, or where exactly one open item of
+    the payer has it. A likeness of names alone makes nobody known here.
+    """
+    ledger.run(
+        "numbers of other customers",
+        """create or replace temp table match_stranger as
+        with open as (
+          select p.*, h.named from match_payment p
+          join (select pno, count(distinct ino) as named from match_mention where one group by pno) h using (pno)
+          where p.held is null and p.rest > 0
+        ),
+        payers as (select pno, party_id from match_payer where tier <= 2 and score >= 0.95),
+        owed as (
+          select o.pno, i.ino, i.rest, o.rest as paid from open o join payers y using (pno)
+          join match_item i on i.party_id = y.party_id and i.currency = o.currency and i.rest <> 0
+            and coalesce(i.company_code = o.company_code, true)
+            and coalesce(i.document_date <= o.booking_date, true)
+        ),
+        explained as (
+          select pno from owed where rest = paid group by pno having count(*) = 1
+          union
+          select pno from (
+            select distinct o.pno, o.ino, o.rest, o.paid from owed o
+            join match_mention h on h.pno = o.pno and h.ino = o.ino and h.one and h.choices = 1
+          ) group by pno having sum(rest) = any_value(paid)
+        ),
+        parties as (select ino, party_id from match_item union all select ino, party_id from match_cleared)
+        select h.* from match_mention h join explained using (pno) join parties i using (ino)
+        where (h.pno, i.party_id) not in (select pno, party_id from payers)""",
+    )
+    ledger.run(
+        "mentions that count",
+        """delete from match_mention h using match_stranger s
+        where h.pno = s.pno and h.ino = s.ino and h.first = s.first and h.last = s.last""",
+    )
