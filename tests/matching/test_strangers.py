@@ -64,3 +64,12 @@ def test_too_much_by_exactly_another_open_item_is_no_overpayment(match):
     items = [item("49607", "1805.82"), item("49900", "350.00")]
     found = match(party=PARTIES, open_item=items, payment=[paid("2155.82", "Re 49607")])
     assert found.reasons("P") == {"ambiguous"}
+
+
+@pytest.mark.parametrize("payer", ["Zevaber Metallbau Nord GmbH", "Zevaber Metallbau Ost GmbH & Co. KG"])
+def test_a_house_of_the_same_family_is_another_customer(match, payer):
+    party = [{"party_id": "C3", "name": "Zevaber Metallbau Süd GmbH"}]
+    items = [item("1", "333.33") | {"party_id": "C3", "party_name": "Zevaber Metallbau Süd GmbH"}]
+    assert match(party=party, open_item=items, payment=[paid("333.33", counterparty_name=payer)]).items("P") == []
+    typo = paid("333.33", counterparty_name="Zevabre Metallbau Süd GmbH")
+    assert match(party=party, open_item=items, payment=[typo]).items("P") == ["1"]

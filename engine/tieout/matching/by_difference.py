@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -64,6 +65,7 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
           i.rest, i.original as amount, i.document_date, i.discount_days, i.discount_percent, i.party_id, i.open_item_id,
           coalesce(case when c.charges_currency = p.currency or c.charges_currency is null then c.charges_amount end, 0)
             as charges,
+          regexp_extract_all(p.remittance, '(?:^|[^0-9.,])([0-9]{1,2}(?:[.,][0-9]{1,3})?) ?%', 1) as percents,
           exists (select 1 from match_payer y where y.pno = r.pno and y.party_id = i.party_id) as own_payer,
           exists (select 1 from match_payer y where y.pno = r.pno) as known_payer,
           exists (
@@ -164,6 +166,7 @@ def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanati
         says_discount=head.get("says_discount", False),
         says_part=head.get("says_part", False),
         says_withholding=head.get("says_withholding", False),
+        percents=tuple(Decimal(rate.replace(",", ".")) for rate in head["percents"] or ()),
     )
     dues = [
         Due(

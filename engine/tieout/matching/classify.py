@@ -19,7 +19,9 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """A returned payment and its return: both stay unallocated, each names the other.
 
     A pair has the same amount with opposite signs, the same end-to-end reference or bank reference, or, where the bank
-    marks the return, quotes its reference or is of the only such payment of the counterparty; the return is booked on or after the original, ``within_days``.
+    or the text (the plan's words and ``codes``) marks the return, quotes its reference or is of the only such payment of
+    the counterparty; the return is booked on or after the original, ``within_days``. An unmarked debit of the same
+    account or name pairs where it repeats a number of the original's text within ``unmarked_days``.
     A marked return without an original is held alone.
     """
     days = int(options.get("within_days", 90))
@@ -31,7 +33,9 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
             upper(trim(m.counterparty_name)) as payer, nullif(p.end_to_end_id, '') as end_to_end_id,
             {text.compact("p.original_payment_reference")} as original, m.remittance,
             nullif(regexp_extract(m.remittance, '[A-Z0-9/-]*[0-9][A-Z0-9/-]{{4,}}'), '') as quoted,
-            coalesce(p.is_return, false) or coalesce(m.rest < 0 and regexp_matches({spoken("m.remittance")}, $says), false) as marked
+            coalesce(p.is_return, false) or coalesce(m.rest < 0
+                and (regexp_matches({spoken("m.remittance")}, $says) or regexp_matches(m.remittance, $codes)), false)
+              as marked
           from match_payment m join payment p using (payment_id)
           where m.held is null
         ),
@@ -42,6 +46,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
               when r.end_to_end_id = o.end_to_end_id then 2
               when r.marked and contains(r.remittance, o.quoted) then 3
               when r.marked and (r.account_key = o.account_key or r.payer = o.payer) then 4
+              when (r.account_key = o.account_key or r.payer = o.payer) and contains(r.remittance, o.quoted)
+                and r.booking_date - o.booking_date <= $unmarked_days then 5
             end as strength,
             r.booking_date - o.booking_date as distance
           from booked r join booked o on o.rest = -r.rest and o.currency = r.currency
@@ -55,9 +61,11 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           from pairs where strength is not null
         )
         select return_pno, original_pno, strength, alike from ranked
-        where place = 1 and (alike = 1 or strength < 4)
+        where place = 1 and (alike = 1 or strength <> 4)
         qualify row_number() over (partition by original_pno order by strength, distance, return_pno) = 1""",
         says=pattern(list(options.get("words", {}).get("returned", []))),
+        codes="|".join(map(str, options.get("codes", ()))) or "$^",
+        unmarked_days=int(options.get("unmarked_days", 0)),
     )
     ledger.flag(
         name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import combinations
 from typing import Any
 
@@ -25,7 +26,8 @@ def by_completion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
 
     Tried in this order: the numbers between the first and the last one named; numbers of which only the last digits are
     given (1001/02/03); numbers at most ``edits`` slips from what the text says, or one slip where they name an item of
-    another party or one that is settled; one open item whose amount is the rest, unless the rest is a round amount (a multiple of
+    another party or one that is settled; one open item whose amount is the rest, or the only credit
+    notes of the payer that make up what was paid less; an item not where the rest is a round amount (a multiple of
     ``round_amounts``), which is more often a payment on account.
     """
     pools = _pools(ledger, name)
@@ -74,7 +76,7 @@ def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
         parties as (
           select distinct n.pno, i.party_id from named n join match_item i using (ino) where i.rest <> 0
         )
-        select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, n.token, k.number,
+        select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, i.discount_percent, n.token, k.number,
           exists (select 1 from match_payer y where y.pno = p.pno and y.party_id = i.party_id) as own
         from parties a join match_payment p using (pno)
         join match_item i on i.party_id = a.party_id and i.currency = p.currency and i.rest <> 0
@@ -144,7 +146,24 @@ def _complete(
         single = [line for line in free if line["rest"] == rest]
         if rest > 0 and len(single) == 1 and (not step or minor % step):
             return "one item more", [*own, *single]
+        deducted = _deducted(own, free, rest)
+        if deducted:
+            return "a credit note deducted", [*own, *deducted]
     return None
+
+
+def _deducted(
+    own: Sequence[dict[str, Any]], free: Sequence[dict[str, Any]], rest: Decimal
+) -> tuple[dict[str, Any], ...] | None:
+    """The only credit notes of the payer that make up what was paid less; None where it may be the discount as well."""
+    discount = sum((line["rest"] * (line["discount_percent"] or 0) / 100 for line in own), Decimal(0))
+    credits = [line for line in free if line["rest"] < 0]
+    if rest >= 0 or not own[0]["own"] or abs(rest + discount) < 1 or len(credits) > 12:
+        return None
+    ways = [
+        chosen for size in (1, 2, 3) for chosen in combinations(credits, size) if sum(x["rest"] for x in chosen) == rest
+    ]
+    return ways[0] if len(ways) == 1 else None
 
 
 def _readings(named: Sequence[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:

@@ -92,6 +92,8 @@ class Paid:
     says_discount: bool = False
     says_part: bool = False
     says_withholding: bool = False
+    percents: tuple[Decimal, ...] = ()
+    """Percentages that the text states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def _short(paid: Paid, dues: Sequence[Due], short: int, limits: Limits) -> Expla
     if paid.charges and paid.charges == short <= max(limits.fee_stated, limits.fee):
         exact.append(("fee", _in_full(dues, {_largest(dues).item: ("fee", short)})))
     if paid.says_withholding and len(dues) == 1:
-        for rate in limits.withholding:
+        for rate in (*paid.percents, *limits.withholding):
             held = int((dues[0].rest * rate / 100).quantize(Decimal(1), rounding="ROUND_HALF_UP"))
             if abs(held - short) <= 1:
                 exact.append(("withholding", _in_full(dues, {dues[0].item: ("withholding", short)})))

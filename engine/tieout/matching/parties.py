@@ -20,7 +20,7 @@ from tieout.matching import text
 from tieout.matching.ledger import Ledger
 from tieout.matching.score import compare
 
-__all__ = ["Parties", "likeness", "name_forms"]
+__all__ = ["Parties", "distinguished", "likeness", "name_forms"]
 
 _SPELLED = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "ẞ": "SS", "ß": "SS", "Ø": "OE", "Å": "AA", "Æ": "AE", "Œ": "OE"}
 _CJK = r"\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
@@ -148,6 +148,30 @@ def likeness(pairs: pl.DataFrame) -> pl.Series:
     native_within *= (_length(pairs, "native", "known_native") >= 2) & place
     score = np.maximum(np.where(both, native, ratio) * 0.97, np.where(both, native_within, within) * 0.92)
     return pl.Series("score", score)
+
+
+def distinguished(names: pl.Series, known: pl.Series) -> pl.Series:
+    """Whether each name has a word of its own on both sides, as Nord and Süd: two houses of one family, not one.
+
+    A word that is like one of the other name, or part of one, is no word of its own. Names in one word are not.
+    """
+    return pl.Series(
+        [_own_words(a, b) and _own_words(b, a) for a, b in zip(_split(names), _split(known), strict=True)],
+        dtype=pl.Boolean,
+    )
+
+
+def _split(names: pl.Series) -> list[list[str]]:
+    return [(name or "").split() for name in names.to_list()]
+
+
+def _own_words(words: Sequence[str], others: Sequence[str]) -> bool:
+    if len(words) < 2 or len(others) < 2:
+        return False
+    pairs = [(w, o) for w in words for o in others]
+    alike = compare("ratio", pl.Series([w for w, _ in pairs]), pl.Series([o for _, o in pairs]))
+    near = {w for (w, o), score in zip(pairs, alike, strict=True) if score >= 0.7 or w in o or o in w}
+    return any(word not in near for word in words)
 
 
 def _length(pairs: pl.DataFrame, left: str, right: str) -> npt.NDArray[np.uint32]:
@@ -352,7 +376,8 @@ class Parties:
         if pairs.is_empty():
             return
         pairs = pairs.with_columns(score=likeness(pairs))
-        kept = pairs.filter(pl.col("score") >= self.accept_at).select("name", "known", "score")
+        pairs = pairs.filter(pl.col("score") >= self.accept_at)
+        kept = pairs.filter(~distinguished(pairs["core"], pairs["known_core"])).select("name", "known", "score")
         with self.ledger.store.registered(kept) as view:
             self.ledger.run(
                 "alike names",
