@@ -6,6 +6,7 @@ Everything wrong in any file is collected and raised once. What comes out is fro
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
@@ -54,8 +55,19 @@ class Catalogue:
     def load(cls, workspace: Path | None = None) -> Catalogue:
         """Shipped definitions, and those in ``rules/`` and ``mappings/`` of the workspace laid over them.
 
+        Files that have not changed since they were last loaded in this process are not read again.
         Raises DefinitionError with the mistakes of all files.
         """
+        contents = _contents(workspace)
+        if contents not in _KEPT:
+            catalogue = cls._read(workspace)
+            while len(_KEPT) >= _MOST_KEPT:
+                del _KEPT[next(iter(_KEPT))]
+            _KEPT[contents] = catalogue
+        return _KEPT[contents]
+
+    @classmethod
+    def _read(cls, workspace: Path | None) -> Catalogue:
         loading = _Loading(workspace)
         code_lists = loading.code_lists()
         packs = loading.packs(code_lists)
@@ -74,6 +86,23 @@ class Catalogue:
             ignored=MappingProxyType(packs.ignored),
             warnings=tuple(packs.warnings),
         )
+
+
+_KEPT: dict[tuple[tuple[str, str], ...], Catalogue] = {}
+_MOST_KEPT = 4
+
+
+def _contents(workspace: Path | None) -> tuple[tuple[str, str], ...]:
+    """Every definition file of both layers with its hash: the same contents make the same catalogue."""
+    roots = [
+        shipped("rules"),
+        shipped("mappings"),
+        *((workspace / kind for kind in ("rules", "mappings")) if workspace else ()),
+    ]
+    files = (path for root in roots if root.is_dir() for path in sorted(root.rglob("*")) if path.is_file())
+    return tuple(
+        (str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files if os.access(path, os.R_OK)
+    )
 
 
 @dataclass(frozen=True, slots=True)
