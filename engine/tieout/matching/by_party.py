@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tieout.matching.hints import narrow
 from tieout.matching.ledger import Ledger
 from tieout.model.money import MINOR_UNITS
 
@@ -43,7 +44,7 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
 
     The amount is the item's open amount, that amount less the discount of its own terms (``discount: true``), or less
     the charges the bank states (``charges: true``). Decided in turns, as what one payment takes may leave another with
-    one candidate. Several items that fit are ``ambiguous``; with ``open_when_booked`` items count that only a payment
+    one candidate. Several items that fit are ``ambiguous``, unless the text tells one (``months``: the words for each month); with ``open_when_booked`` items count that only a payment
     booked later has settled. Several payments that fit one item go by booking date, the later ones are
     ``duplicate_payment``.
     """
@@ -112,6 +113,7 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
         charges=bool(options.get("charges", False)),
         open_when_booked=bool(options.get("open_when_booked", False)),
     )
+    narrow(ledger, options.get("months", ()))
     ledger.run(
         f"{name}: later payments of the same item",
         """create or replace temp table match_first as

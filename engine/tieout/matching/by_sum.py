@@ -23,6 +23,10 @@ SEARCHED = """exists (
             where z.party_id = y.party_id and z.currency = p.currency and z.items <= $pool)"""
 
 
+# A payment on account is no sum of items, even where one happens to add up.
+WHOLE = "not exists (select 1 from match_word w where w.pno = p.pno and w.says_part)"
+
+
 def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """The payer is known, and some of the party's open items add up to the amount in one way only.
 
@@ -35,7 +39,7 @@ def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           i.original as amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier,
             false as settled
         from match_payment p join match_payer y using (pno) join match_item i on {DUE}
-        where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
+        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {WHOLE}
           and (not {NAMES_GROUP} or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino))
           and {SEARCHED}
         union all
@@ -43,7 +47,7 @@ def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           i.original, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier, true
         from match_payment p join match_payer y using (pno)
         join match_item i on {DUE.replace("i.rest <> 0", "i.rest = 0")} join ({SETTLED}) s using (ino)
-        where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
+        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {WHOLE}
           and $open_when_booked and s.first_date > p.booking_date and {SEARCHED}
         order by booking_date, pno, party_id, document_date, ino""",
         least=float(options.get("least_payer_score", 0.88)),

@@ -286,10 +286,31 @@ class Parties:
               from match_payer_name n join match_belief b using (name)
               where n.ground <> 'on behalf of' or b.score >= 0.92
             ),
-            best as (select *, min(tier) over (partition by pno) as least from believed)
+            told as (  -- of several customers of one name, the one whose account it is
+              select b.pno, min(b.party_id) as party_id from believed b
+              where b.ground = 'account' and b.pno in (
+                  select pno from believed where tier <= 2 and ground <> 'account'
+                  group by pno having count(distinct party_id) > 1)
+                and (b.pno, b.party_id) in (select pno, party_id from believed where tier <= 2 and ground <> 'account')
+              group by b.pno having count(distinct b.party_id) = 1
+            ),
+            best as (
+              select b.*, min(tier) over (partition by pno) as least from believed b left join told t using (pno)
+              where t.pno is null or t.party_id = b.party_id
+            )
             select pno, party_id, min(tier) as tier, min(ground) as ground, max(score) as score
             from best where tier = least
             group by pno, party_id""",
+        )
+        self.ledger.run(
+            "branches of the payers",
+            """insert into match_payer
+            select y.pno, b.party_id, min(y.tier), 'head office', min(y.score) * 0.98
+            from match_payer y join (select distinct party_id, head_office_id from party) b
+              on b.head_office_id = y.party_id
+            where y.tier between 1 and 2 and y.score >= 0.97
+              and (y.pno, b.party_id) not in (select pno, party_id from match_payer)
+            group by y.pno, b.party_id""",
         )
 
     def _equal_names(self) -> None:
