@@ -115,7 +115,8 @@ class _Worker:
             for name, frame in batch.frames.items():
                 store.append(name, frame)
             check.check(store, self.packs, as_of=self.day, everywhere=self.named)
-            return store.table("finding").select(pl.col("source").alias("document"), *COLUMNS[1:])
+            found = store.table("finding").select(pl.col("source").alias("document"), *COLUMNS[1:])
+            return found.sort("document", maintain_order=True)
 
 
 _worker: _Worker | None = None

@@ -10,9 +10,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 __all__ = ["STRATEGIES", "best_pairs", "only_pairs"]
 
@@ -52,6 +49,10 @@ def best_pairs(pairs: pl.DataFrame, margin: float) -> pl.DataFrame:
     pairs = pairs.sort("pno", "ino")
     if pairs.is_empty():
         return pairs.with_columns(verdict=pl.lit(None, dtype=pl.String))
+    # scipy takes a second to load, and most runs have nothing to assign.
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     rows, row_of = np.unique(pairs["pno"].to_numpy(), return_inverse=True)
     columns, column_of = np.unique(pairs["ino"].to_numpy(), return_inverse=True)
     total = len(rows) + len(columns)
@@ -105,6 +106,8 @@ def _component(
 
 def _solve(weights: Weights) -> tuple[float, set[tuple[int, int]]]:
     """The largest total and the pairs that make it; pairs without weight are none."""
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(weights, maximize=True)
     pairs = {(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if weights[i, j] > 0}
     return float(sum(weights[i, j] for i, j in pairs)), pairs
