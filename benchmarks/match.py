@@ -57,7 +57,7 @@ def filled(rows: int) -> Store:
 def measure(scale: float, stopwatch: Callable[[Callable[[], object]], float]) -> Iterator[str]:
     rows = int(1_000_000 * scale)
     plan = Catalogue.load(None).plans["receivables"]
-    first = replace(plan, passes=plan.passes[:1])
+    one = replace(plan, passes=tuple(each for each in plan.passes if each.name == "structured-reference"))
     with filled(rows) as store:
         floor = stopwatch(
             lambda: store.scalar(
@@ -72,11 +72,11 @@ def measure(scale: float, stopwatch: Callable[[Callable[[], object]], float]) ->
         def run() -> None:
             for table in ("allocation", "candidate", "exception"):
                 store.execute(Query(f"clear {table}", f"delete from {table}"))
-            reconcile(store, first, as_of=AS_OF, progress=Quiet())
+            reconcile(store, one, as_of=AS_OF, progress=Quiet())
 
         seconds = stopwatch(run)
         settled = store.count("allocation")
     yield (
-        f"{rows:,} x {rows:,}, pass {first.passes[0].name}: {seconds:.2f} s, {settled:,} allocations with evidence, "
+        f"{rows:,} x {rows:,}, pass {one.passes[0].name}: {seconds:.2f} s, {settled:,} allocations with evidence, "
         f"every payment accounted for; bare join {floor:.3f} s; ratio {seconds / floor:.0f}"
     )
