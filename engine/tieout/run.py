@@ -116,7 +116,7 @@ class _Conductor:
             self._match(store)
             self._issue(store)
             self.progress.start("cases")
-            settled = queue.settle(store, self.journal, workspace.routes, as_of=as_of, run_id=self.run_id)
+            settled = queue.settle(store, self.journal, workspace.routes, as_of=as_of)
             self.notes += settled.notes
             self._step("cases", exceptions=settled.exceptions, raised_by_patterns=settled.raised)
             self.progress.start("close")

@@ -67,7 +67,7 @@ def run(journal, routes, run_id, *exceptions, as_of=OCTOBER, prepare=None, **opt
             prepare(store)
         if exceptions:
             rows(store, "exception", *exceptions)
-        queue.settle(store, journal, routes, as_of=as_of, run_id=run_id)
+        queue.settle(store, journal, routes, as_of=as_of)
         done = queue.commit(journal, store, run_id=run_id, as_of=as_of, **options)
         register_run(journal, run_id=run_id, as_of=as_of, manifest_sha256=run_id)
         return done
@@ -120,7 +120,7 @@ def test_an_invoice_with_fatal_findings_is_one_invalid_document_that_lists_its_r
         finding(3, "BR-26", "invoice_line", "in/a.xml", row_no=2),
         finding(4, "BR-DE-15", "invoice", "in/b.xml", severity="warning"),
     )
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     [row] = store.table("exception").to_dicts()
     assert (row["reason"], row["table"], row["object_id"]) == ("invalid_document", "invoice", "in/a.xml")
     assert (row["amount"], row["currency"], row["queue"]) == (Decimal("119.00"), "EUR", "triage")
@@ -149,7 +149,7 @@ def test_refused_files_unreadable_rows_and_doubled_files_are_exceptions(store, j
         finding(4, "IN-BLANK", "payment", "bank/d.csv:9", source="bank/d.csv", severity="information", pack=""),
         finding(5, "IN-GONE", "document", "bank/e.xml", source="bank/e.xml", pack=""),
     )
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     found = {(row["reason"], row["object_id"], row["related_id"]) for row in store.table("exception").to_dicts()}
     assert found == {
         ("unreadable_source", "bank/a.xml", None),
@@ -169,7 +169,7 @@ def test_a_doubled_e_invoice_is_one_exception_of_its_item_and_not_another_of_the
         {"document_id": "in/copy.xml", "status": "duplicate", "sha256": "2"},
     )
     rows(store, "exception", exception("duplicate_document", "14", "open_item"))
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     assert store.table("exception")["object_id"].to_list() == ["14"]
 
 
@@ -183,7 +183,7 @@ def test_master_data_is_one_exception_a_party_or_item(store, journal, routes):
         finding(3, "MD-REF", "open_item", "14", severity="warning", pack="masterdata"),
         finding(4, "MD-CITY", "party", "4712", severity="information", pack="masterdata"),
     )
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     found = [(r["reason"], r["table"], r["object_id"], r["party_id"]) for r in store.table("exception").to_dicts()]
     assert sorted(found) == [("master_data", "open_item", "14", "4711"), ("master_data", "party", "4711", "4711")]
 
@@ -193,9 +193,9 @@ def test_settling_twice_changes_nothing(store, journal, routes):
     rows(store, "finding", finding(1, "BR-CO-15", "invoice", "in/a.xml"))
     rows(store, "payment", payment("B1", "2026-10-01"), payment("B2", "2026-10-30"))
     rows(store, "exception", exception(party_id="4711"), exception(object_id="B2", party_id="4711"))
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     first = store.table("exception")
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     assert store.table("exception").equals(first)
     assert first.height == 4
 
@@ -219,7 +219,7 @@ def test_age_is_counted_from_the_date_of_the_object_and_routes_may_ask_for_it(st
         exception(),
         exception("unreadable_source", "a.xml", "document", amount=None),
     )
-    queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    queue.settle(store, journal, routes, as_of=OCTOBER)
     found = {row["object_id"]: (row["age_days"], row["queue"]) for row in store.table("exception").to_dicts()}
     assert found == {
         "14": (31, "collections"),
@@ -270,7 +270,7 @@ def test_a_pattern_raises_one_exception_for_a_party(store, journal, routes):
         *(exception(object_id=name, party_id="4711") for name in ("B1", "B2", "B3")),
         *(exception(object_id=name, party_id="4712") for name in ("B4", "B5")),
     )
-    settled = queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    settled = queue.settle(store, journal, routes, as_of=OCTOBER)
     [row] = [row for row in store.table("exception").to_dicts() if row["reason"] == "overpayment"]
     assert settled.raised == 1
     assert (row["table"], row["object_id"], row["party_id"], row["queue"]) == ("party", "4711", "4711", "credit-risk")
@@ -281,7 +281,7 @@ def test_a_pattern_raises_one_exception_for_a_party(store, journal, routes):
 def test_without_the_engine_everything_goes_to_triage_and_one_line_says_so(store, journal, routes, monkeypatch):
     monkeypatch.setattr(route.importlib.util, "find_spec", lambda name: None)
     rows(store, "exception", exception())
-    settled = queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    settled = queue.settle(store, journal, routes, as_of=OCTOBER)
     [note] = settled.notes
     assert "durable_rules is not installed" in note
     assert "\n" not in note
@@ -294,7 +294,7 @@ def test_an_engine_that_breaks_down_sends_everything_to_triage(store, journal, r
     broken.write_text("raise SystemExit('segmentation fault')")
     monkeypatch.setattr(route, "PROGRAM", broken)
     rows(store, "exception", exception())
-    settled = queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+    settled = queue.settle(store, journal, routes, as_of=OCTOBER)
     assert "segmentation fault" in settled.notes[0]
     assert store.table("exception")["queue"].to_list() == ["triage"]
 
@@ -318,7 +318,7 @@ def test_a_new_exception_opens_a_case_and_an_unchanged_one_writes_no_event(journ
 def test_committing_the_same_run_again_after_a_crash_finds_nothing_to_do(journal, routes):
     with Store.create() as store:
         rows(store, "exception", exception())
-        queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+        queue.settle(store, journal, routes, as_of=OCTOBER)
         assert queue.commit(journal, store, run_id="r1", as_of=OCTOBER).opened == 1
         assert queue.commit(journal, store, run_id="r1", as_of=OCTOBER) == queue.Committed()
     assert journal.verify().holds
@@ -329,7 +329,7 @@ def test_a_crash_in_the_middle_of_committing_is_repaired_by_the_next_call(journa
     run(journal, routes, "r0", exception(object_id="B9"))
     with Store.create() as store:
         rows(store, "exception", *(exception(object_id=f"B{n}") for n in range(1, 5)))
-        queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r1")
+        queue.settle(store, journal, routes, as_of=OCTOBER)
         with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
             broken.setattr(commit, "_entries", crash_after(2))
             queue.commit(journal, store, run_id="r1", as_of=OCTOBER)
@@ -417,7 +417,7 @@ def test_an_owner_a_person_chose_stands_above_the_routes_in_run_and_journal(jour
     assign(journal, [name], to="mia", actor="zoe")
     with Store.create() as store:
         rows(store, "exception", exception())
-        queue.settle(store, journal, routes, as_of=OCTOBER, run_id="r2")
+        queue.settle(store, journal, routes, as_of=OCTOBER)
         assert store.table("exception")["owner"].to_list() == ["mia"]
         assert queue.commit(journal, store, run_id="r2", as_of=OCTOBER) == queue.Committed()
     assert (case(journal).state, case(journal).owner) == ("assigned", "mia")

@@ -36,7 +36,7 @@ class Settled:
     notes: tuple[str, ...] = ()
 
 
-def settle(store: Store, journal: Journal, routes: RoutePlan, *, as_of: dt.date, run_id: str) -> Settled:  # noqa: ARG001
+def settle(store: Store, journal: Journal, routes: RoutePlan, *, as_of: dt.date) -> Settled:
     """Derives exceptions from findings and documents, raises those of patterns, and gives each its queue, owner and due day.
 
     Changes the ``exception`` table alone. What a person said about a case (owner, queue) comes from the journal and

@@ -7,7 +7,7 @@ a name of our own) and one sentence. The tables themselves stand in ``invoice_ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -108,7 +108,7 @@ class _Canon(Mapping[str, Table]):
     def __getitem__(self, name: str) -> Table:
         return self._tables[name]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
 
     def __len__(self) -> int:
