@@ -80,3 +80,14 @@ def test_a_payment_on_account_is_no_sum_of_items_that_happens_to_add_up(match):
     pay = {"payment_id": "P", "amount": "1200.00"}
     assert match(party=PARTIES, open_item=items, payment=[pay | {"remittance": "a conto"}]).items("P") == []
     assert match(party=PARTIES, open_item=items, payment=[pay]).items("P") == ["0", "1"]
+
+
+def test_whose_account_it_is_says_nothing_where_it_was_paid_for_another_customer(match):
+    party = [
+        {"party_id": "C1", "name": "Alpen Papier GmbH"},
+        {"party_id": "C2", "name": "Alpen Treuhand AG", "account": IBAN},
+    ]
+    items = [{"open_item_id": "1", "amount": "77.10"}]
+    pay = {"payment_id": "P", "amount": "77.10", "counterparty_account": IBAN, "counterparty_name": "Alpen Treuhand AG"}
+    found = match(party=party, open_item=items, payment=[pay | {"remittance": "im Namen von Alpen Papier GmbH"}])
+    assert found.items("P") == ["1"]

@@ -1,5 +1,7 @@
 """The reason of every payment that stays open, and the guards that keep a likely answer from being taken."""
 
+import pytest
+
 PARTIES = [
     {"party_id": "C1", "name": "Alpen Papier GmbH"},
     {"party_id": "C2", "name": "Dürr & Krüger Spedition GmbH & Co. KG"},
@@ -106,3 +108,38 @@ def test_a_payer_who_is_another_customer_needs_the_reference_and_the_exact_amoun
 def test_a_payment_that_is_not_booked_yet_takes_no_part(match):
     found = match(party=PARTIES, open_item=[item("1", "50.00")], payment=[paid("50.00", "R202400001", status="PDNG")])
     assert found.allocation.is_empty() and not found.reasons("P")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Urzad Skarbowy Poznan", "zwrot podatku 09/2024"),
+        ("Skatteverket", "Aterbetalning moms"),
+        ("Stadtwerke Kassel", "Guthaben Jahresabrechnung Strom"),
+        ("Commerzhaus", "Zinsabrechnung per 30.09."),
+        ("PayFlow Europe", "Auszahlung Kartenumsaetze KW 41"),
+        ("北方银行", "存款利息"),
+    ],
+)
+def test_what_no_invoice_is_paid_with_is_told_in_many_languages(match, name, words):
+    found = match(party=PARTIES, open_item=[item("1", "50.00")], payment=[paid("71.20", words, counterparty_name=name)])
+    assert found.reasons("P") == {"not_receivable"}
+
+
+def test_the_exact_item_of_a_known_payer_wins_over_a_word(match):
+    payment = paid("50.00", "Tilgung Darlehen")
+    assert match(party=PARTIES, open_item=[item("1", "50.00")], payment=[payment]).items("P") == ["1"]
+    other = match(party=PARTIES, open_item=[item("1", "51.00")], payment=[payment])
+    assert other.reasons("P") == {"not_receivable"}
+
+
+def test_our_own_name_without_its_legal_form_is_an_own_transfer(match):
+    company = [{"company_code": "1", "name": "Nordlicht Werkzeuge GmbH"}]
+    ours = paid("9000.00", "Deckung", counterparty_name="NORDLICHT WERKZEUGE")
+    found = match(company=company, party=PARTIES, open_item=[item("1", "50.00")], payment=[ours])
+    assert found.reasons("P") == {"not_receivable"}
+
+
+def test_the_amount_a_known_payer_owes_in_another_currency_is_told(match):
+    found = match(party=PARTIES, open_item=[item("1", "50.00", currency="USD")], payment=[paid("50.00")])
+    assert found.reasons("P") == {"wrong_currency"}

@@ -73,3 +73,14 @@ def test_a_house_of_the_same_family_is_another_customer(match, payer):
     assert match(party=party, open_item=items, payment=[paid("333.33", counterparty_name=payer)]).items("P") == []
     typo = paid("333.33", counterparty_name="Zevabre Metallbau Süd GmbH")
     assert match(party=party, open_item=items, payment=[typo]).items("P") == ["1"]
+
+
+def test_a_mistyped_number_of_a_list_is_understood_though_the_item_it_hits_was_paid(match):
+    party = [{"party_id": "C1", "name": "Alpen Papier GmbH"}, {"party_id": "C2", "name": "Zevaber Metallbau GmbH"}]
+    items = [item("48850", "4141.16"), item("48853", "820.59"), item("48854", "2359.56"), item("48835", "99.10", "C2")]
+    items += [item("48836", "12.31", "C2")]
+    items = [each | {"open_item_id": f"D{each['reference'][-2:]}"} for each in items]
+    other = paid("111.41", "48835 + 48836", id="P1", booking_date="2026-10-01", counterparty_name=party[1]["name"])
+    listed = paid("7321.31", "48850, 48835, 48854", id="P2", booking_date="2026-10-02")
+    found = match(party=party, open_item=items, payment=[other, listed])
+    assert found.items("P2") == ["D50", "D53", "D54"]

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
+from tieout.matching.parties import name_forms
 from tieout.matching.words import pattern, spoken
 
 __all__ = ["not_receivable", "outgoing", "own_transfers", "returns"]
@@ -21,7 +24,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     A pair has the same amount with opposite signs, the same end-to-end reference or bank reference, or, where the bank
     or the text (the plan's words and ``codes``) marks the return, quotes its reference or is of the only such payment of
     the counterparty; the return is booked on or after the original, ``within_days``. An unmarked debit of the same
-    account or name pairs where it repeats a number of the original's text within ``unmarked_days``.
+    account or name pairs where it repeats a number of the original's text within ``unmarked_days``, one of the same account
+    also where it has no number at all and there is no other such payment.
     A marked return without an original is held alone.
     """
     days = int(options.get("within_days", 90))
@@ -48,6 +52,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
               when r.marked and (r.account_key = o.account_key or r.payer = o.payer) then 4
               when (r.account_key = o.account_key or r.payer = o.payer) and contains(r.remittance, o.quoted)
                 and r.booking_date - o.booking_date <= $unmarked_days then 5
+              when r.account_key = o.account_key and not regexp_matches(coalesce(r.remittance, ''), '[0-9]')
+                and r.booking_date - o.booking_date <= $unmarked_days then 6
             end as strength,
             r.booking_date - o.booking_date as distance
           from booked r join booked o on o.rest = -r.rest and o.currency = r.currency
@@ -61,7 +67,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           from pairs where strength is not null
         )
         select return_pno, original_pno, strength, alike from ranked
-        where place = 1 and (alike = 1 or strength <> 4)
+        where place = 1 and (alike = 1 or strength not in (4, 6))
         qualify row_number() over (partition by original_pno order by strength, distance, return_pno) = 1""",
         says=pattern(list(options.get("words", {}).get("returned", []))),
         codes="|".join(map(str, options.get("codes", ()))) or "$^",
@@ -100,8 +106,14 @@ def outgoing(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
     )
 
 
-def own_transfers(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
-    """Money between our own accounts, by account number or by our own name."""
+def own_transfers(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """Money between our own accounts, by account number or by our own name; without an account also by that without
+    its legal form."""
+    companies = ledger.rows(
+        f"{name}: companies", "select distinct name from company where name is not null order by name"
+    )
+    forms = name_forms(companies["name"].to_list(), options.get("names", {})).filter(pl.col("variant") == 0)
+    cores = ", ".join(text.literal(core) for core in forms["compact"] if len(core) > 5) or "null"
     ledger.flag(
         name,
         f"""with own_names as (
@@ -112,6 +124,7 @@ def own_transfers(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> Non
         from match_payment
         where held is null and (account_key in (select account_key from match_own)
           or upper(trim(counterparty_name)) in (select name from own_names)
+          or (account_key is null and {text.skeleton("counterparty_name")} in ({cores}))
           or {text.compact("counterparty_name")} in (select compact_name from own_names where length(compact_name) > 5))""",
         hold=True,
     )
@@ -121,8 +134,8 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
     """What the plan's words or the bank's codes call no receivable: interest, tax, insurance, card settlement, loan.
 
     With ``own_bookings``, also an entry without the counterparty's account on an account where the bank names it for
-    nearly all others: it is a booking of the bank's own. A payment that names an open item, or of a known payer
-    without such words, is never held here.
+    nearly all others: it is a booking of the bank's own. A payment that names an open item, or of a known payer who owes
+    the amount or says no such words, is never held here.
     """
     ledger.flag(
         name,
@@ -131,7 +144,10 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
         from match_payment m join match_word w using (pno)
         where m.held is null and (w.says_not_receivable
             or (w.named_not_receivable and not exists (select 1 from match_payer y where y.pno = m.pno)))
-          and not exists (select 1 from match_mention h where h.pno = m.pno and h.one and h.form in ('exact', 'zeros'))""",
+          and not exists (select 1 from match_mention h where h.pno = m.pno and h.one and h.form in ('exact', 'zeros'))
+          and not exists (
+            select 1 from match_payer y join match_item i using (party_id)
+            where y.pno = m.pno and y.tier <= 2 and i.rest = m.rest and i.currency = m.currency)""",
         hold=True,
     )
     unknown = """m.held is null and m.rest > 0

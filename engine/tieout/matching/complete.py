@@ -115,13 +115,13 @@ def _complete(
     """How the list is completed and the items of it; None where nothing fits, or more than one way does."""
     paid = lines[0]["paid"]
     named = [line for line in lines if line["token"]]
-    if any(line["ino"] in used for line in named):
-        return None
     between = _between(lines, named, used)
     if between and sum(line["rest"] for line in between) == paid:
         return "the numbers between", between
     paid_before = [token for token, settled in tokens if settled]
     for own, strange in _readings(named):
+        if any(line["ino"] in used for line in own):
+            continue
         rest = paid - sum(line["rest"] for line in own)
         party = own[0]["party_id"]
         free = [x for x in lines if not x["token"] and x["party_id"] == party and x["ino"] not in used]

@@ -67,26 +67,35 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
           where y.tier <= 2 and coalesce(c.clearing_date <= o.booking_date, true)
           group by o.pno
         ),
-        unknown as (select pno, min(token) as token from match_unknown group by pno)
+        unknown as (select pno, min(token) as token from match_unknown group by pno),
+        elsewhere as (
+          select o.pno, min(i.open_item_id) as open_item_id, min(i.currency) as currency
+          from open o join match_payer y using (pno) join match_item i
+            on i.party_id = y.party_id and i.rest = o.rest and i.currency <> o.currency
+          where y.tier <= 2 group by o.pno
+        )
         select p.pno,
           case
             when t.pno is not null then 'duplicate_payment'
             when b.pno is not null then 'payment_for_paid_item'
             when u.pno is not null then 'invalid_reference'
+            when e.pno is not null then 'wrong_currency'
             when y.pno is null then 'unidentified_payer'
             else 'unmatched_payment'
           end as reason,
-          coalesce(t.first_payment, b.open_item_id) as related, y.party_id, p.rest as amount,
+          coalesce(t.first_payment, b.open_item_id, e.open_item_id) as related, y.party_id, p.rest as amount,
           case
             when t.pno is not null then concat('the same payer paid the same amount with ', t.first_payment)
             when b.pno is not null then concat('the payer has settled ', b.open_item_id, ' with this amount before')
+            when u.pno is null and e.pno is not null
+              then concat('the payer owes this amount in ', e.currency, ' for ', e.open_item_id)
             when u.pno is not null then concat('the reference ', u.token, ' names no open or cleared item')
             when y.pno is null then 'neither account, name nor reference tells who paid'
             else concat('the payer is known (', y.ground, '), no open item fits')
           end as message,
           json_object('reference', u.token, 'payer', y.ground, 'parties', y.parties) as evidence
         from open p left join twice t using (pno) left join before b using (pno) left join unknown u using (pno)
-        left join payers y using (pno)""",
+        left join payers y using (pno) left join elsewhere e using (pno)""",
         hold=True,
     )
 

@@ -289,9 +289,10 @@ class Parties:
             told as (  -- of several customers of one name, the one whose account it is
               select b.pno, min(b.party_id) as party_id from believed b
               where b.ground = 'account' and b.pno in (
-                  select pno from believed where tier <= 2 and ground <> 'account'
+                  select pno from believed where tier in (1, 2) and ground <> 'account'
                   group by pno having count(distinct party_id) > 1)
-                and (b.pno, b.party_id) in (select pno, party_id from believed where tier <= 2 and ground <> 'account')
+                and (b.pno, b.party_id) in (select pno, party_id from believed where tier in (1, 2) and ground <> 'account')
+                and b.pno not in (select pno from believed where tier = 0)
               group by b.pno having count(distinct b.party_id) = 1
             ),
             best as (

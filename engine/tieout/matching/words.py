@@ -7,6 +7,7 @@ digits are read once.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from tieout.matching.ledger import Ledger
 
 __all__ = ["mark_words", "pattern", "spoken"]
 
+_SPELT = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Ø": "OE", "Å": "AA"}
+
 
 def pattern(words: Sequence[str]) -> str:
     """One RE2 expression that finds any of the words in a ``spoken`` text: whole words, but Chinese ones anywhere.
@@ -22,8 +25,8 @@ def pattern(words: Sequence[str]) -> str:
     A word that ends in ``*`` may go on. Plain literals only: Unicode classes would take longer to compile than to run.
     """
     latin, other = [], []
-    for word in words:
-        letters = re.sub(r"[^\w]|[\d_]", " ", word.upper())
+    for word in dict.fromkeys(form for each in words for form in _spellings(each)):
+        letters = re.sub(r"[^\w]|[\d_]", " ", word)
         stem = " ".join(letters.split())
         if any(c >= "\u2e80" for c in stem):
             other.append(stem.replace(" ", ""))
@@ -33,9 +36,24 @@ def pattern(words: Sequence[str]) -> str:
     return "|".join([*parts, *other]) or "$^"
 
 
+def _spellings(word: str) -> tuple[str, ...]:
+    """The word in capitals without accents, and with its umlauts written out."""
+    upper = word.upper()
+    spelt = "".join(_SPELT.get(letter, letter) for letter in upper)
+    return tuple(_bare(form) for form in (upper, spelt))
+
+
+def _bare(word: str) -> str:
+    if any(c >= "\u2e80" for c in word):
+        return word
+    letters = unicodedata.normalize("NFKD", word.translate(str.maketrans("ŁØĐ", "LOD")))
+    return "".join(c for c in letters if not unicodedata.combining(c))
+
+
 def spoken(sql: str) -> str:
-    """The letters of a plain text, one blank for anything else, blanks around."""
-    return rf"concat(' ', trim(regexp_replace({sql}, '[^\pL]+', ' ', 'g')), ' ')"
+    """The letters of a plain text without accents, one blank for anything else, blanks around."""
+    bare = f"strip_accents(translate({sql}, 'ŁØĐ', 'LOD'))"
+    return rf"concat(' ', trim(regexp_replace({bare}, '[^\pL]+', ' ', 'g')), ' ')"
 
 
 def mark_words(ledger: Ledger, words: Mapping[str, Any]) -> None:
