@@ -1,6 +1,10 @@
 """The same month twice changes nothing; the next month starts from what the last left open."""
 
+import contextlib
+import sqlite3
 from decimal import Decimal as D
+
+import duckdb
 
 from tests.journeys.conftest import BANK
 
@@ -57,8 +61,6 @@ def test_the_case_of_a_carried_payment_stays_the_same_case(place):
 
 
 def test_a_changed_byte_is_found_and_the_row_is_named(place):
-    import duckdb
-
     assert place.run().status == 0
     folder = place.latest().folder
     assert place.tieout("verify", str(folder)).status == 0
@@ -71,10 +73,8 @@ def test_a_changed_byte_is_found_and_the_row_is_named(place):
 
 
 def test_a_changed_event_of_the_journal_is_found_and_named(place):
-    import sqlite3
-
     assert place.run().status == 0
-    with sqlite3.connect(place.folder / "journal.db") as connection:
+    with contextlib.closing(sqlite3.connect(place.folder / "journal.db", isolation_level=None)) as connection:
         for (name,) in connection.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             connection.execute(f"drop trigger {name}")
         connection.execute("update journal_event set actor = 'somebody else' where sequence = 2")
