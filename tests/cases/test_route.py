@@ -1,5 +1,6 @@
 import datetime as dt
 import itertools
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -213,6 +214,7 @@ EVENT = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="durable_rules' extension crashes on some joins on Python 3.13")
 @QUICK
 @given(
     events=st.lists(EVENT, min_size=2, max_size=3),

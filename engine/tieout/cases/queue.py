@@ -65,6 +65,9 @@ def route(store: Store, routes: RoutePlan, *, as_of: dt.date) -> tuple[list[str]
         found = find_patterns(store, routes.patterns)
         store.append("exception", _raised(store, found))
         store.execute(facts_query(as_of))
+    except Unroutable as exc:
+        notes.append(f"patterns over several exceptions were not looked for: {exc}")
+    try:
         route_numbers(store, routes)
     except Unroutable as exc:
         notes.append(str(exc))
