@@ -1,7 +1,8 @@
 """Inline cases: what they come to, for every kind of rule, and that the shipped ones all come out as they say."""
 
 from tests.validation.packs import rule_sets, rule_text
-from tieout.validation.cases import run_cases
+from tieout.library.mutants import mutants
+from tieout.validation.cases import noticed, run_cases
 
 
 def outcomes(*rules):
@@ -103,3 +104,41 @@ def test_a_pack_s_documents_do_not_matter_to_its_cases():
     head = "pack: acme\ntitle: {en: a, zh: b}\nsource: s\napplies: {specification: [urn:x]}\n"
     rule = rule_text(check="paid_amount > 0", tests="[{given: {paid_amount: 1}, expect: pass}]")
     assert all(each.holds for each in run_cases(rule_sets(rule, head=head)))
+
+
+def test_a_changed_rule_is_noticed_by_a_case_at_the_boundary_and_only_by_it():
+    inside = "{given: {paid_amount: 9}, expect: pass}, {given: {paid_amount: 1}, expect: fail}"
+    loose = rule_text(check="paid_amount > 5", tests=f"[{inside}]")
+    tight = rule_text(
+        id="ACME-0002", check="paid_amount > 5", tests=f"[{inside}, {{given: {{paid_amount: 5}}, expect: fail}}]"
+    )
+    packs = rule_sets(loose, tight)
+    changed = [
+        mutant.rule
+        for rule in packs[0].rules
+        for mutant in mutants(rule, ())
+        if mutant.what in ("> became >=", "> became <")
+    ]
+    seen = noticed(packs, changed)
+    assert [(rule.id, hit) for rule, hit in zip(changed, seen, strict=True)] == [
+        ("ACME-0001", False),
+        ("ACME-0001", True),
+        ("ACME-0002", True),
+        ("ACME-0002", True),
+    ]
+
+
+def test_changed_rules_that_compare_rows_are_judged_case_by_case():
+    unique = rule_text(
+        table="open_item",
+        kind="unique",
+        columns="[reference, party_id]",
+        tests="[{given: {open_item: [{reference: R, party_id: A}, {reference: R, party_id: B}]}, expect: pass}, "
+        "{given: {open_item: [{reference: R, party_id: A}, {reference: R, party_id: A}]}, expect: fail}]",
+    )
+    packs = rule_sets(unique)
+    changed = [each for each in mutants(packs[0].rules[0], ()) if each.place == "columns"]
+    assert [(each.what, hit) for each, hit in zip(changed, noticed(packs, [c.rule for c in changed]), strict=True)] == [
+        ("reference left out", False),
+        ("party_id left out", True),
+    ]

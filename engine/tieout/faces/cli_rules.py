@@ -15,7 +15,9 @@ from tieout.cases.route import Unroutable
 from tieout.faces import terminal
 from tieout.faces.export import defused
 from tieout.library.catalog import Catalogue
+from tieout.library.mutants import mutants
 from tieout.library.yamlfile import did_you_mean
+from tieout.model.definitions import RuleSet
 from tieout.model.errors import SourceError, TieoutError
 from tieout.validation import cases, describe
 
@@ -41,10 +43,15 @@ def check(workspace: Workspace = None) -> None:
 def test(
     workspace: Workspace = None,
     pack: Annotated[str | None, typer.Option(help="Only this pack.")] = None,
+    mutate: Annotated[
+        bool, typer.Option("--mutate", help="Change each rule a little and name those whose cases do not notice.")
+    ] = False,
 ) -> None:
     """Run every inline case of every rule and routing file."""
     catalogue = Catalogue.load(workspace)
     packs = [each for each in catalogue.rule_sets.values() if pack in (None, each.pack)]
+    if mutate:
+        raise typer.Exit(_mutate(packs))
     outcomes = cases.run_cases(packs)
     wrong = sum(not each.holds for each in outcomes)
     for each in outcomes:
@@ -64,6 +71,23 @@ def test(
         print(exc, file=sys.stderr)
     print(f"{len(outcomes) + routed - wrong} cases hold, {wrong} do not")
     raise typer.Exit(1 if wrong else 0)
+
+
+def _mutate(packs: list[RuleSet]) -> int:
+    tried = [
+        mutant
+        for pack in packs
+        for rule in pack.rules
+        if rule.status != "retired"
+        for mutant in mutants(rule, pack.code_lists)
+    ]
+    held = cases.noticed(packs, [each.rule for each in tried])
+    kept = [each for each, seen in zip(tried, held, strict=True) if not seen]
+    for each in kept:
+        print(f"{each.rule.location}  {each.rule.id}: no case notices that in {each.place} {each.what}")
+    share = f" ({(len(tried) - len(kept)) / len(tried):.1%})" if tried else ""
+    print(f"{len(tried)} small changes tried, {len(tried) - len(kept)} noticed{share}, {len(kept)} not")
+    return 1 if kept else 0
 
 
 @app.command("list")

@@ -24,12 +24,13 @@ from tieout.validation.compile import compile_rules
 from tieout.validation.program import Program
 from tieout.validation.rows import lineage, quoted
 
-__all__ = ["AS_OF", "Outcome", "run_cases"]
+__all__ = ["AS_OF", "Outcome", "noticed", "run_cases"]
 
 AS_OF = dt.date(2026, 1, 1)
 """The date of the run for cases that do not say one."""
 
 RULES_A_STATEMENT = 200
+CHANGED_A_PLAN = 600
 _STATES = {0: "pass", 1: "fail", 2: "skip"}
 
 
@@ -64,20 +65,14 @@ class _Case:
 def run_cases(rule_sets: Iterable[RuleSet], *, limits: Limits | None = None) -> list[Outcome]:
     """The outcome of every inline case of every rule that is not retired, in the order of packs, rules and cases."""
     sets = list(rule_sets)
-    cases = [
-        _Case(rule, number, test, f"case-{rule.id}-{number}")
-        for rule_set in sets
-        for rule in rule_set.rules
-        if rule.status != "retired"
-        for number, test in enumerate(rule.tests, 1)
-    ]
+    cases = _cases(sets)
     states: dict[str, set[int]] = {case.source: set() for case in cases}
     with Store.create(limits=limits or Limits(memory="1GiB")) as store:
         for batch in _batches(cases):
             _load(store, batch)
             wanted = {case.rule.id for case in batch}
             chosen = [replace(each, rules=tuple(r for r in each.rules if r.id in wanted)) for each in sets]
-            for source, state in _states(store, chosen, batch):
+            for _, source, state in _states(store, chosen, batch, {rule: rule for rule in wanted}):
                 states[source].add(state)
             _empty(store, batch)
     return [
@@ -90,6 +85,52 @@ def run_cases(rule_sets: Iterable[RuleSet], *, limits: Limits | None = None) -> 
             case.test.location,
         )
         for case in cases
+    ]
+
+
+def noticed(rule_sets: Iterable[RuleSet], changed: Sequence[Rule], *, limits: Limits | None = None) -> list[bool]:
+    """For each changed rule, whether a case of the rule with its id in the sets comes out otherwise than it expects."""
+    sets = {each.pack: each for each in rule_sets}
+    found: set[int] = set()
+    with Store.create(limits=limits or Limits(memory="1GiB")) as store:
+        for batch in _batches(_cases(sets.values())):
+            _load(store, batch)
+            wanted = {case.rule.id for case in batch}
+            mine = [(at, rule) for at, rule in enumerate(changed) if rule.id in wanted]
+            for start in range(0, len(mine), CHANGED_A_PLAN):
+                found |= _noticed(store, sets, dict(mine[start : start + CHANGED_A_PLAN]), batch)
+            _empty(store, batch)
+    return [at in found for at in range(len(changed))]
+
+
+def _noticed(
+    store: Store, sets: Mapping[str, RuleSet], changed: Mapping[int, Rule], batch: Sequence[_Case]
+) -> set[int]:
+    named = {f"{rule.id}~{at}": (at, rule) for at, rule in changed.items()}
+    by_pack: dict[str, list[Rule]] = {}
+    for name, (_, rule) in named.items():
+        by_pack.setdefault(rule.pack, []).append(replace(rule, id=name))
+    chosen = [replace(sets[pack], rules=tuple(rules)) for pack, rules in by_pack.items()]
+    states: dict[tuple[str, str], set[int]] = {}
+    for name, source, state in _states(store, chosen, batch, {name: rule.id for name, (_, rule) in named.items()}):
+        states.setdefault((name, source), set()).add(state)
+    cases: dict[str, list[_Case]] = {}
+    for case in batch:
+        cases.setdefault(case.rule.id, []).append(case)
+    return {
+        at
+        for name, (at, rule) in named.items()
+        if any(_outcome(states.get((name, each.source), set())) != each.test.expect for each in cases[rule.id])
+    }
+
+
+def _cases(rule_sets: Iterable[RuleSet]) -> list[_Case]:
+    return [
+        _Case(rule, number, test, f"case-{rule.id}-{number}")
+        for rule_set in rule_sets
+        for rule in rule_set.rules
+        if rule.status != "retired"
+        for number, test in enumerate(rule.tests, 1)
     ]
 
 
@@ -108,8 +149,13 @@ def _batches(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
     yield from shared.values()
 
 
-def _states(store: Store, rule_sets: Iterable[RuleSet], batch: Sequence[_Case]) -> Iterator[tuple[str, int]]:
-    """(source, state) for each row that a case of the batch wants judged."""
+def _states(
+    store: Store, rule_sets: Iterable[RuleSet], batch: Sequence[_Case], judged: Mapping[str, str]
+) -> Iterator[tuple[str, str, int]]:
+    """(rule, source, state) for each row that a case of the batch wants judged.
+
+    judged: the id of each rule in the sets, and of the one whose cases judge it.
+    """
     plan = compile_rules(
         rule_sets, as_of=batch[0].test.as_of or AS_OF, everywhere=True, statuses=("active", "draft"), careful=None
     )
@@ -121,10 +167,10 @@ def _states(store: Store, rule_sets: Iterable[RuleSet], batch: Sequence[_Case]) 
             for frame, rules in _state_frames(store, program):
                 sources = frame["source"].to_list()
                 for rule in rules:
-                    mine = by_rule.get(rule, set())
+                    mine = by_rule.get(judged[rule], set())
                     for source, state in zip(sources, frame[rule].to_list(), strict=True):
                         if source in mine or len(batch) == 1:
-                            yield (source if source in mine else batch[0].source), state
+                            yield rule, source if source in mine else batch[0].source, state
 
 
 def _state_frames(store: Store, program: Program) -> Iterator[tuple[pl.DataFrame, list[str]]]:
