@@ -349,6 +349,23 @@ def test_a_rule_is_ignored_with_a_reason_by_id_or_alias():
     assert made.rule_sets["acme"].rules == ()
 
 
+def test_ignoring_an_official_id_ignores_every_rule_that_reports_as_it():
+    line = RULE.replace("ACME-0001", "ACME-0001-L").replace("Totals agree", "Totals of lines agree")
+    shipped = HEAD + RULE + line + "    reported_as: ACME-0001\n"
+    made, wrong = packs(shipped, overlay("ignore: [{rule: ACME-0001, reason: not in this country}]"))
+    assert not wrong
+    assert set(made.ignored) == {"ACME-0001", "ACME-0001-L"}
+
+
+def test_ignoring_an_official_id_of_two_packs_means_the_pack_of_the_file():
+    other = "pack: ours\ntitle: {en: Ours, zh: 我}\nsource: Manual\nrules:\n" + RULE.replace("ACME-0001", "OURS-0001")
+    other += "    reported_as: ACME-0001\n"
+    ignoring = "pack: ours\nignore: [{rule: ACME-0001, reason: not in this country}]\n"
+    made, wrong = packs(HEAD + RULE, other, ignoring)
+    assert not wrong
+    assert set(made.ignored) == {"OURS-0001"}
+
+
 def test_ignoring_what_is_not_there_is_a_mistake():
     assert mistakes(HEAD + RULE, overlay("ignore: [{rule: ACME-0002, reason: not in this country}]")) == [
         "w.yaml:2:17  no rule 'ACME-0002' to ignore; did you mean 'ACME-0001'?"

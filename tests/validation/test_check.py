@@ -73,6 +73,16 @@ def test_a_finding_says_what_was_found_where_and_by_which_rule(store):
     }
 
 
+def test_a_part_of_an_official_rule_reports_as_the_whole(store):
+    invoices(store, paid_amount=["0", "1"])
+    whole = rule_text(check="paid_amount <> 0")
+    part = rule_text("ACME-0001-B", check="paid_amount = 0", reported_as="ACME-0001")
+    assert [(row["rule"], row["object_id"]) for row in findings(store, whole, part)] == [
+        ("ACME-0001", "a.xml"),
+        ("ACME-0001", "b.xml"),
+    ]
+
+
 def test_a_rule_without_a_message_says_its_title_in_both_languages(store):
     invoices(store, invoice_number=[None])
     (found,) = findings(store, rule_text(check="invoice_number is not null"))

@@ -97,6 +97,7 @@ class Reading:
             options=options,
             location=node["id"].location,
             placeholders=placeholders,
+            reported_as=node.plain("reported_as", ""),
         )
         tests, wrong = parse_tests(node.get("tests"), table)
         self.mistakes += wrong

@@ -63,7 +63,7 @@ def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, 
     heads: dict[str, _Head] = {}
     drafts: dict[str, _Draft] = {}
     aliases: dict[str, str] = {}
-    ignores: list[Node] = []
+    ignores: list[tuple[str, Node]] = []
     for file in sorted(files, key=lambda each: not each.shipped):
         good, wrong = _shape(file.node, {} if file.shipped else drafts, names)
         mistakes += wrong
@@ -74,7 +74,9 @@ def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, 
         head.fingerprints.append(file.fingerprint)
         for node in good:
             mistakes += _lay(node, pack.text, file.shipped, drafts)
-        ignores += [each for each in file.node.get("ignore") or () if each.get("rule") and each.get("reason")]
+        ignores += [
+            (pack.text, each) for each in file.node.get("ignore") or () if each.get("rule") and each.get("reason")
+        ]
     rules: dict[str, Rule] = {}
     warnings: list[Mistake] = []
     for id, draft in drafts.items():
@@ -84,7 +86,7 @@ def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, 
         if rule:
             rules[id] = rule
             mistakes += _alias_mistakes(rule, aliases, drafts)
-    ignored, wrong = _ignored(ignores, drafts, aliases)
+    ignored, wrong = _ignored(ignores, rules.values(), drafts, aliases)
     mistakes += wrong
     mistakes += [each for head in heads.values() for each in _head_mistakes(head.node, drafts)]
     sets = {
@@ -180,18 +182,26 @@ def _alias_mistakes(rule: Rule, aliases: dict[str, str], drafts: Mapping[str, _D
 
 
 def _ignored(
-    nodes: Iterable[Node], drafts: Mapping[str, _Draft], aliases: Mapping[str, str]
+    nodes: Iterable[tuple[str, Node]],
+    rules: Iterable[Rule],
+    drafts: Mapping[str, _Draft],
+    aliases: Mapping[str, str],
 ) -> tuple[dict[str, str], list[Mistake]]:
+    """Rule id to reason. An official id means every rule that reports as it: those of the file's pack, if it has any."""
+    reporting: dict[str, list[Rule]] = {}
+    for rule in rules:
+        reporting.setdefault(rule.finding_id, []).append(rule)
     ignored: dict[str, str] = {}
     mistakes = []
-    for node in nodes:
+    for pack, node in nodes:
         name = node["rule"].text
-        id = name if name in drafts else aliases.get(name)
-        if id is None:
-            hint = did_you_mean(name, [*drafts, *aliases])
+        parts = reporting.get(name, [])
+        mine = [rule.id for rule in parts if rule.pack == pack] or [rule.id for rule in parts]
+        ids = mine or [id for id in (name if name in drafts else aliases.get(name),) if id]
+        if not ids:
+            hint = did_you_mean(name, [*drafts, *aliases, *reporting])
             mistakes.append(node["rule"].mistake(f"no rule '{name}' to ignore{hint}"))
-        else:
-            ignored[id] = node["reason"].text.strip()
+        ignored.update(dict.fromkeys(ids, node["reason"].text.strip()))
     return ignored, mistakes
 
 

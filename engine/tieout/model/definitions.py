@@ -155,6 +155,13 @@ class Rule:
     location: Location
     placeholders: Dict[str, Expression] = field(default_factory=dict)
     """What stands in the braces of the messages, by its text."""
+    reported_as: str = ""
+    """The official id of which this rule is a part; empty where it is the rule's own."""
+
+    @property
+    def finding_id(self) -> str:
+        """The id under which its findings stand."""
+        return self.reported_as or self.id
 
 
 @dataclass(frozen=True, slots=True)

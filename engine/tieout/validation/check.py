@@ -234,7 +234,7 @@ def _finding(program: Program, compiled: Compiled, number: int, columns: dict[st
     rule = compiled.rule
     names = {name: columns[_shown(value)] for name, value in compiled.shown.items()}
     pairs = ", ".join(f"{text_literal(value.name)}, {columns[_shown(value)]}" for value in compiled.evidence)
-    fixed = [rule.id, rule.pack, rule.severity, program.table]
+    fixed = [rule.finding_id, rule.pack, rule.severity, program.table]
     return (
         f"select {', '.join(map(text_literal, fixed))}, object_id, row_no, {text_literal(', '.join(rule.terms))},\n"
         f"  {_message(rule.message.en, names, '(empty)')},\n"

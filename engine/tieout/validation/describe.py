@@ -42,13 +42,12 @@ def rule_frame(rule_sets: Iterable[RuleSet]) -> pl.DataFrame:
 
 
 def find_rule(rule_sets: Iterable[RuleSet], name: str) -> tuple[RuleSet, Rule] | None:
-    """The rule with the id or alias, upper and lower case alike; None where there is none."""
+    """The rule with the id, else the alias or official id, upper and lower case alike; None where there is none."""
     wanted = name.casefold()
-    for rule_set in rule_sets:
-        for rule in rule_set.rules:
-            if wanted in (rule.id.casefold(), *(alias.casefold() for alias in rule.aliases)):
-                return rule_set, rule
-    return None
+    pairs = [(rule_set, rule) for rule_set in rule_sets for rule in rule_set.rules]
+    exact = [pair for pair in pairs if pair[1].id.casefold() == wanted]
+    known = [pair for pair in pairs if wanted in map(str.casefold, (pair[1].reported_as, *pair[1].aliases))]
+    return next(iter([*exact, *known]), None)
 
 
 def rule_sql(rule_set: RuleSet, rule: Rule) -> str:
@@ -77,6 +76,7 @@ def rule_text(rule_set: RuleSet, rule: Rule) -> str:
         ("judges", f"one row of {rule.table}" + (f", kind {rule.kind}" if rule.kind != "condition" else "")),
         ("terms", ", ".join(rule.terms)),
         ("aliases", ", ".join(rule.aliases)),
+        ("reports as", rule.reported_as),
         ("valid from", rule.valid_from),
         ("valid to", rule.valid_to),
         ("date field", rule.date_field if rule.valid_from or rule.valid_to or _dated(rule) else None),
