@@ -33,6 +33,7 @@ MAY_IMPORT = {
         "store",
         "library",
         "mapping",
+        "formats",
         "connect",
     },
     # A face asks the conductor, reads what is sealed, and offers the two rooms people work in; it never runs a stage.
@@ -51,6 +52,8 @@ DOORS = {
     "sqlalchemy": {"store/journal.py", "store/views.py"},
     "stdnum": {"validation/identifiers.py", "matching/references.py"},
     "mt940": {"formats/mt940.py"},
+    "pypdf": {"formats/pdf.py"},
+    "saxonche": {"formats/official.py"},
     "ofxparse": {"formats/ofx.py"},
     "matplotlib": {"faces/plots.py"},
     "xlsxwriter": {"faces/workbook.py"},
@@ -65,6 +68,7 @@ TOP = {
     "workspace": "workspace",
     "run": "run",
     "examine": "run",
+    "second_opinion": "run",
     "verify": "run",
 }
 

@@ -7,8 +7,10 @@ Results come in the order of the documents, whichever worker was first.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -16,7 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from tieout.connect.files import FileSource
-from tieout.intake import read_documents
+from tieout.formats import codec
+from tieout.intake import read_documents, unpacked
 from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import did_you_mean
 from tieout.model.canon import CANON
@@ -26,7 +29,7 @@ from tieout.model.records import Document
 from tieout.store.engine import Limits, Store
 from tieout.validation import check
 
-__all__ = ["COLUMNS", "examine", "findings"]
+__all__ = ["COLUMNS", "documents", "examine", "findings"]
 
 # What a row of the answer has, in this order.
 COLUMNS = (
@@ -43,6 +46,8 @@ COLUMNS = (
     "evidence",
     "line",
 )
+
+STDIN = Path("-")
 
 _CHUNK = 1000
 _WORTH_A_POOL = 2 * _CHUNK
@@ -63,7 +68,7 @@ def findings(
     Raises TieoutError for an unknown pack or a path that is not there.
     """
     for path in paths:
-        if not path.exists():
+        if path != STDIN and not path.exists():
             raise TieoutError(f"{path}: there is no such file or folder")
     _chosen(Catalogue.load(None), packs)
     day = today or dt.date.today()
@@ -150,7 +155,19 @@ def _judges_invoices(pack: RuleSet) -> bool:
 
 def _documents(paths: Sequence[Path]) -> Iterator[Document | Exception]:
     for path in paths:
-        yield from FileSource(str(path), [str(path)], base=Path()).documents()
+        if path == STDIN:
+            content = sys.stdin.buffer.read()
+            yield Document("-", content, sha256=hashlib.sha256(content).hexdigest())
+        else:
+            yield from FileSource(str(path), [str(path)], base=Path()).documents()
+
+
+def documents(paths: Sequence[Path]) -> Iterator[Document]:
+    """The XML documents that can be read, those in zips and PDFs one by one."""
+    for each in _documents(paths):
+        for found in unpacked(each) if isinstance(each, Document) else ():
+            if isinstance(found, Document) and codec.detect(found.content, found.uri) == "xml":
+                yield found
 
 
 def _chunks(items: Iterable[Document | Exception], size: int) -> Iterator[tuple[Document | Exception, ...]]:

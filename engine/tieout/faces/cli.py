@@ -23,6 +23,7 @@ from tieout.faces.export import export as export_run
 from tieout.model.errors import SealError, SourceError, TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
+from tieout.second_opinion import second_opinion
 from tieout.store import register
 from tieout.store.engine import Store
 from tieout.store.seal import file_sha256
@@ -169,18 +170,27 @@ def _summary(store: Store, sealed: conductor.Sealed) -> None:
 
 @app.command()
 def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Invoice files, folders and zips.")],
+    paths: Annotated[list[Path], typer.Argument(help="Invoice files, folders, zips and PDFs; - reads one from stdin.")],
     rules: Annotated[str | None, typer.Option(help="Packs, comma separated; else by each document's BT-24.")] = None,
     output: Annotated[str, typer.Option("--format", help="text, jsonl or csv.")] = "text",
     out: Annotated[Path | None, typer.Option(help="Write there instead of to the terminal.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores where absent.")] = None,
+    official: Annotated[
+        list[Path] | None,
+        typer.Option(help="An official XSLT that you have, as a second opinion; may be given several times."),
+    ] = None,
 ) -> None:
     """Check invoice documents against rule packs, without a workspace."""
     if output not in ("text", "jsonl", "csv"):
         raise TieoutError(f"--format {output}: choose one of text, jsonl, csv")
     packs = [name.strip() for name in rules.split(",") if name.strip()] if rules else None
     frames = findings(paths, packs=packs, jobs=jobs)
-    fatal = cli_rules.write_findings(frames, output, out)
+    if official:
+        kept = list(frames)
+        fatal = cli_rules.write_findings(kept, output, out)
+        cli_rules.write_opinion(second_opinion(paths, official, kept), aside=output != "text" and out is None)
+    else:
+        fatal = cli_rules.write_findings(frames, output, out)
     raise typer.Exit(1 if fatal else 0)
 
 

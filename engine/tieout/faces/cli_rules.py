@@ -19,6 +19,7 @@ from tieout.library.mutants import mutants
 from tieout.library.yamlfile import did_you_mean
 from tieout.model.definitions import RuleSet
 from tieout.model.errors import SourceError, TieoutError
+from tieout.second_opinion import Opinion
 from tieout.validation import cases, describe
 
 app = typer.Typer(help="The auditors' files: check, test, list, show.")
@@ -152,6 +153,19 @@ def _write(frames: Iterable[pl.DataFrame], output: str, stream: IO[str]) -> int:
     if output == "text":
         stream.write(f"\n{total} findings, {fatal} fatal\n" if total else "no findings\n")
     return fatal
+
+
+def write_opinion(opinion: Opinion, *, aside: bool) -> None:
+    """Prints where official stylesheets judge otherwise; aside: to stderr, because the answer itself is on stdout."""
+    stream = sys.stderr if aside else sys.stdout
+    print(f"\nofficial stylesheets: {opinion.alike} of {opinion.documents} documents judged alike", file=stream)
+    for each in opinion.differences:
+        parts = [
+            f"{who} {', '.join(rules)}"
+            for who, rules in (("only here:", each.only_ours), ("only there:", each.only_official))
+            if rules
+        ]
+        print(f"  {each.document}  {each.note or '; '.join(parts)}", file=stream)
 
 
 def _write_text(frame: pl.DataFrame, stream: IO[str], document: str) -> str:

@@ -10,8 +10,8 @@ findings    IN- findings as rows
 """
 
 from tieout.intake.batch import Batch
-from tieout.intake.reading import read_documents
+from tieout.intake.reading import read_documents, unpacked
 from tieout.intake.take import take_in
 from tieout.model.ports import Input
 
-__all__ = ["Batch", "Input", "read_documents", "take_in"]
+__all__ = ["Batch", "Input", "read_documents", "take_in", "unpacked"]

@@ -96,6 +96,4 @@ def unknown(document: Document, kind: str) -> str:
     if kind == "csv":
         line = head.split("\n", 1)[0].strip()[:120]
         return f"a table whose columns fit no mapping ({line}): write one, or name it with 'mapping:' at the source"
-    if kind == "pdf":
-        return f"a PDF, which is not read; {SUPPORTED}"
     return f"{'no format that is known' if kind == 'unknown' else kind}; {SUPPORTED}"

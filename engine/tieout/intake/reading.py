@@ -6,13 +6,13 @@ Knows no store beside the engine that runs projections; nothing is appended here
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dict
 from typing import Any
 
 import polars as pl
 
-from tieout.formats import archive, codec, table
+from tieout.formats import archive, codec, pdf, table
 from tieout.intake import detect
 from tieout.intake.batch import Batch, Gathered
 from tieout.intake.documents import XmlReader
@@ -24,7 +24,22 @@ from tieout.model.errors import DefinitionError, FormatError, Mistake, StoreErro
 from tieout.model.records import Document, Finding, Query
 from tieout.store.engine import Store
 
-__all__ = ["Batch", "Reader", "read_documents"]
+__all__ = ["Batch", "Reader", "read_documents", "unpacked"]
+
+_CONTAINERS = {"zip": archive.members, "pdf": pdf.attachments}
+
+
+def unpacked(document: Document) -> Iterator[Document | FormatError]:
+    """The document itself, or where it is a zip or a PDF what it holds."""
+    container = _CONTAINERS.get(codec.detect(document.content, document.uri))
+    if container is None:
+        yield document
+        return
+    for member in container(document):
+        if isinstance(member, Document):
+            yield from unpacked(member)
+        else:
+            yield member
 
 
 def read_documents(
@@ -78,8 +93,8 @@ class Reader:
             self._refuse(_unopened(document, source_name), source_name, None, document)
             return
         kind = codec.detect(document.content, document.uri)
-        if kind == "zip":
-            for member in archive.members(document):
+        if kind in _CONTAINERS:
+            for member in _CONTAINERS[kind](document):
                 self.take(member, source_name, mapping, options)
             return
         digest = document.sha256 or hashlib.sha256(document.content).hexdigest()
@@ -118,7 +133,7 @@ class Reader:
         if kind == "empty":
             raise FormatError("the file is empty", rule="IN-EMPTY")
         chosen = self._named(mapping) if mapping else self._detected(document, kind)
-        if chosen is not None and chosen.format in ("mt940", "ofx") and kind in ("xml", "pdf", "xlsx", "parquet"):
+        if chosen is not None and chosen.format in ("mt940", "ofx") and kind in ("xml", "xlsx", "parquet"):
             raise FormatError(f"{detect.NAMES.get(kind, kind)}, which the mapping {chosen.id} does not read")
         if chosen is not None and chosen.format in ("table", "mt940", "ofx", "json"):
             frames, findings = detect.frames_of(document, kind, chosen)
