@@ -93,7 +93,7 @@ class Reader:
             self._refuse(_unopened(document, source_name), source_name, None, document)
             return
         kind = codec.detect(document.content, document.uri)
-        if kind in _CONTAINERS:
+        if kind == "zip" or (kind == "pdf" and (mapping is None or self._named(mapping).format == "xml")):
             for member in _CONTAINERS[kind](document):
                 self.take(member, source_name, mapping, options)
             return
@@ -133,7 +133,7 @@ class Reader:
         if kind == "empty":
             raise FormatError("the file is empty", rule="IN-EMPTY")
         chosen = self._named(mapping) if mapping else self._detected(document, kind)
-        if chosen is not None and chosen.format in ("mt940", "ofx") and kind in ("xml", "xlsx", "parquet"):
+        if chosen is not None and chosen.format in ("mt940", "ofx") and kind in ("xml", "pdf", "xlsx", "parquet"):
             raise FormatError(f"{detect.NAMES.get(kind, kind)}, which the mapping {chosen.id} does not read")
         if chosen is not None and chosen.format in ("table", "mt940", "ofx", "json"):
             frames, findings = detect.frames_of(document, kind, chosen)
