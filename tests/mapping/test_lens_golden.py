@@ -84,6 +84,11 @@ def test_a_golden_document_is_written_element_for_element(name):
     assert leaves(parse(content, name)) == leaves(root)
 
 
+def _only_beside(column: str) -> bool:
+    """What is only read: the gross price's own base quantity, and the sub-line that a sub-line stands in."""
+    return column.startswith(("item_gross_price_base_quantity", "parent_sub_invoice_line"))
+
+
 @pytest.mark.parametrize("name", ["ubl_invoice", "ubl_credit_note", "cii_invoice"])
 def test_the_golden_invoices_use_every_column_of_their_mapping(name):
     mapping, root = document(name)
@@ -92,6 +97,6 @@ def test_the_golden_invoices_use_every_column_of_their_mapping(name):
         f"{block.table}.{field.column}"
         for block in mapping.tables
         for field in block.fields
-        if all(row[field.column] is None for row in found[block.table])
+        if all(row[field.column] is None for row in found[block.table]) and not _only_beside(field.column)
     ]
     assert unused == []

@@ -49,6 +49,11 @@ buyer_accounting_reference | text | BT-19 | Where to book the data into the buye
 payment_terms | text | BT-20 | A description of the payment terms that apply.
 business_process_type | text | BT-23 | The business process context of the transaction.
 specification_identifier | identifier | BT-24 | The specification with all rules to which the invoice conforms.
+has_process_control | boolean | BG-2 | Whether the process control group is there at all; always in UBL, where its terms stand in the root.
+has_document_header | boolean | - | Whether the group of number, type and date is there at all; always in UBL, where they stand in the root.
+has_agreement | boolean | - | Whether the group of seller, buyer and references is there at all; always in UBL, where they stand in the root.
+has_settlement | boolean | - | Whether the group of payment, VAT and totals is there at all; always in UBL, where they stand in the root.
+has_seller | boolean | BG-4 | Whether the seller group is there at all.
 seller_name | text | BT-27 | The full formal name of the seller.
 seller_trading_name | text | BT-28 | A name by which the seller is known, other than the seller name.
 seller_legal_registration_identifier | identifier | BT-30 | The seller's identifier issued by an official registrar.
@@ -66,9 +71,11 @@ seller_post_code | text | BT-38 | The seller's postal code.
 seller_country_subdivision | text | BT-39 | The seller's region, county, state or province.
 seller_country_code | code | BT-40 | The seller's country (ISO 3166-1).
 seller_has_postal_address | boolean | BG-5 | Whether the seller's postal address group is there at all.
+seller_has_contact | boolean | BG-6 | Whether the seller contact group is there at all.
 seller_contact_point | text | BT-41 | A contact point for a legal entity or person of the seller.
 seller_contact_telephone_number | text | BT-42 | The seller contact's telephone number.
 seller_contact_email_address | text | BT-43 | The seller contact's e-mail address.
+has_buyer | boolean | BG-7 | Whether the buyer group is there at all.
 buyer_name | text | BT-44 | The full name of the buyer.
 buyer_trading_name | text | BT-45 | A name by which the buyer is known, other than the buyer name.
 buyer_identifier | identifier | BT-46 | An identifier of the buyer.
@@ -132,6 +139,8 @@ paid_amount | amount | BT-113 | The sum of amounts which have been paid in advan
 rounding_amount | amount | BT-114 | The amount added to the total to round the amount to be paid.
 amount_due_for_payment | amount | BT-115 | The outstanding amount that is requested to be paid.
 has_document_totals | boolean | BG-22 | Whether the document totals group is there at all.
+invoiced_object_count | integer | BT-18 | How many invoiced objects the document names; more than one is a fault.
+project_reference_count | integer | BT-11 | How many project references stand among the supporting documents; more than one is a fault.
 issue_time | timestamp | CN-IssueTime | The instant at which the tax authority recorded the invoice, as written.
 fapiao_tag | code | CN-EInvoiceTag | The tag of the tax region (SWEI and four digits).
 fapiao_kind_code | code | CN-GeneralOrSpecialVAT | 01 special VAT invoice (deductible), 02 ordinary.
@@ -251,6 +260,34 @@ vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, a
         term="BG-23",
     ),
     table(
+        "vat_total",
+        "One total VAT amount as the document gives it: BT-110 in the invoice currency, BT-111 in the accounting currency.",
+        _PARENT
+        + """
+vat_total_amount | amount | BT-110, BT-111 | The VAT total.
+vat_total_currency_code | code | - | The currency of the VAT total, as written.
+has_vat_breakdown | boolean | BG-23 | Whether the VAT breakdown stands with this total (UBL).
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
+        "third_party_payment",
+        "One payment by a third party that lowers or raises the amount due (XRechnung extension).",
+        _PARENT
+        + """
+third_party_payment_type | identifier | BT-DEX-001 | The kind of the third party payment.
+third_party_payment_amount | amount | BT-DEX-002 | The amount of the third party payment.
+third_party_payment_currency_code | code | - | The currency of the third party payment, as written.
+third_party_payment_description | text | BT-DEX-003 | What the third party payment is.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+        term="BG-DEX-09",
+    ),
+    table(
         "supporting_document",
         "One additional supporting document.",
         _PARENT
@@ -276,6 +313,8 @@ invoice_line_identifier | identifier | BT-126 | A unique identifier of the line 
 invoice_line_note | text | BT-127 | A note on the line.
 invoice_line_object_identifier | identifier | BT-128 | An identifier for an object on which the line is based.
 invoice_line_object_identifier_scheme | code | BT-128-1 | The scheme of the line's object identifier.
+document_reference_count | integer | BT-128 | How many documents the line refers to; one at most, the object it is based on.
+has_invoice_line_object | boolean | BT-128 | Whether one of them is marked as the object on which the line is based.
 invoiced_quantity | quantity | BT-129 | The quantity of items that is charged.
 invoiced_quantity_unit_code | code | BT-130 | The unit of the quantity (UN/ECE Rec. 20 and 21).
 invoice_line_net_amount | amount | BT-131 | The total of the line without VAT, with the line's allowances and charges.
@@ -289,6 +328,12 @@ item_price_discount | unit_price | BT-147 | The discount subtracted from the gro
 item_gross_price | unit_price | BT-148 | The price of an item without VAT, before discount.
 item_price_base_quantity | quantity | BT-149 | The number of items to which the price applies.
 item_price_base_quantity_unit_code | code | BT-150 | The unit of the price's base quantity.
+has_item_price_allowance | boolean | BT-147 | Whether a discount or charge on the price is there at all.
+item_price_allowance_indicator | code | - | What says whether it is a charge, as written; it must be a discount: false.
+item_gross_price_base_quantity | quantity | - | The base quantity of the gross price, where the syntax gives each price its own (CII).
+item_gross_price_base_quantity_unit_code | code | - | The unit of the gross price's base quantity.
+sub_line_count | integer | BG-DEX-01 | How many sub-lines stand directly below the line (XRechnung extension).
+sub_line_net_amount | amount | BG-DEX-01 | The sum of the net amounts of the sub-lines directly below.
 invoiced_item_vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).
 invoiced_item_vat_rate | percentage | BT-152 | The VAT rate of the item in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
@@ -337,6 +382,33 @@ base_amount | amount | BT-137, BT-142 | The base from which the amount is calcul
 percentage | percentage | BT-138, BT-143 | The percentage applied to the base.
 reason | text | BT-139, BT-144 | The reason in words.
 reason_code | code | BT-140, BT-145 | The reason as a code (UNTDID 5189 or 7161).
+""",
+            ),
+            (
+                "sub_invoice_line",
+                "One sub-line of an invoice line, however deep (XRechnung extension).",
+                "BG-DEX-01",
+                """
+sub_invoice_line_identifier | identifier | BT-126 | The identifier of the sub-line.
+sub_invoice_line_depth | integer | - | How deep it stands: 1 directly below the invoice line.
+parent_sub_invoice_line_identifier | identifier | - | The sub-line it stands in; null directly below the invoice line.
+invoiced_quantity | quantity | BT-129 | The quantity of items.
+invoiced_quantity_unit_code | code | BT-130 | The unit of the quantity.
+sub_invoice_line_net_amount | amount | BT-131 | The net amount of the sub-line.
+has_item | boolean | BG-31 | Whether the item group is there at all.
+item_name | text | BT-153 | The name of the item.
+vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).
+vat_rate | percentage | BT-152 | The VAT rate of the item in percent.
+vat_information_count | integer | BG-DEX-06 | How many VAT categories the item has; it must be one.
+item_net_price | unit_price | BT-146 | The price of an item without VAT, after discount.
+item_price_discount | unit_price | BT-147 | The discount subtracted from the gross price.
+item_gross_price | unit_price | BT-148 | The price of an item without VAT, before discount.
+item_price_base_quantity | quantity | BT-149 | The number of items to which the price applies.
+item_price_base_quantity_unit_code | code | BT-150 | The unit of the price's base quantity.
+has_item_price_allowance | boolean | BT-147 | Whether a discount or charge on the price is there at all.
+item_price_allowance_indicator | code | - | What says whether it is a charge, as written; it must be a discount: false.
+sub_line_count | integer | BG-DEX-01 | How many sub-lines stand directly below.
+sub_line_net_amount | amount | BG-DEX-01 | The sum of the net amounts of the sub-lines directly below.
 """,
             ),
             (
