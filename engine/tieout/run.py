@@ -147,8 +147,10 @@ class _Conductor:
 
     def _match(self, store: Store) -> None:
         self.progress.start("match")
-        if self.workspace.plan:
-            reconcile.reconcile(store, self.workspace.plan, as_of=self.as_of, progress=self.progress)
+        plans = self.workspace.plans
+        reconcile.reconcile(
+            store, *(plan for plan in plans if plan.kind == "settlement"), as_of=self.as_of, progress=self.progress
+        )
         platform.compare(store, as_of=self.as_of)
         self._step("match", allocations=store.count("allocation"), exceptions=store.count("exception"))
 

@@ -62,7 +62,7 @@ class Workspace:
     inputs: tuple[Input, ...]
     catalogue: Catalogue
     rule_sets: tuple[RuleSet, ...]
-    plan: MatchPlan | None
+    plans: tuple[MatchPlan, ...]
     routes: RoutePlan
     issuing: Mapping[str, Any] | None
     fail_on: str
@@ -134,7 +134,7 @@ class _Opening:
             inputs=tuple(each for each in inputs if each),
             catalogue=catalogue,
             rule_sets=self._packs(node.get("validation"), catalogue),
-            plan=self._one("matching", catalogue.plans, "match plan"),
+            plans=self._plans(catalogue),
             routes=self._one("routing", catalogue.routes, "routing") or catalogue.routes["default"],
             issuing=self._issuing(catalogue),
             fail_on=node.plain("fail_on", "never"),
@@ -203,6 +203,21 @@ class _Opening:
                 near = did_you_mean(str(each.value), catalogue.rule_sets)
                 self.mistakes.append(each.mistake(f"no rule pack {each.value!r}{near}"))
         return tuple(chosen)
+
+    def _plans(self, catalogue: Catalogue) -> tuple[MatchPlan, ...]:
+        """The plans that ``matching`` names, in its order, and the shipped ``platform`` plan where it names none of that kind."""
+        node = self.node.get("matching")
+        named = () if node is None else node.value if isinstance(node.value, tuple) else (node,)
+        chosen: dict[str, MatchPlan] = {}
+        for each in named:
+            name = str(each.value)
+            if name not in catalogue.plans:
+                self.mistakes.append(each.mistake(f"no match plan {name!r}{did_you_mean(name, catalogue.plans)}"))
+            elif name in chosen:
+                self.mistakes.append(each.mistake(f"the match plan {name!r} stands there twice"))
+            else:
+                chosen[name] = catalogue.plans[name]
+        return tuple(chosen.values())
 
     def _one(self, key: str, known: Mapping[str, Any], what: str) -> Any:
         node = self.node.get(key)

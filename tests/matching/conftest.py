@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -82,23 +82,34 @@ def plan() -> MatchPlan:
 
 
 @pytest.fixture(scope="session")
-def match(plan: MatchPlan) -> Callable[..., Outcome]:
-    """match(payment=[...], open_item=[...], ...) -> Outcome; rows are dicts, what they lack has a plain default."""
+def book() -> Callable[..., Store]:
+    """book(payment=[...], open_item=[...], ...) -> an open Store with these rows; what they lack has a plain default."""
 
-    def run(**tables: list[dict[str, Any]]) -> Outcome:
-        with Store.create() as store:
-            for name, rows in tables.items():
-                full = [_DEFAULTS.get(name, {}) | row for row in rows]
-                for row in full:
-                    if name == "open_item":
-                        row.setdefault("open_amount", row["amount"])
-                columns = sorted({column for row in full for column in row})
-                frame = pl.DataFrame(
-                    {c: [None if r.get(c) is None else str(r.get(c)) for r in full] for c in columns},
-                    schema=dict.fromkeys(columns, pl.String),
-                )
-                store.append(name, frame)
-            reconcile(store, plan, as_of=AS_OF, progress=Quiet())
+    def fill(**tables: list[dict[str, Any]]) -> Store:
+        store = Store.create()
+        for name, rows in tables.items():
+            full = [_DEFAULTS.get(name, {}) | row for row in rows]
+            for row in full:
+                if name == "open_item":
+                    row.setdefault("open_amount", row["amount"])
+            columns = sorted({column for row in full for column in row})
+            frame = pl.DataFrame(
+                {c: [None if r.get(c) is None else str(r.get(c)) for r in full] for c in columns},
+                schema=dict.fromkeys(columns, pl.String),
+            )
+            store.append(name, frame)
+        return store
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def match(plan: MatchPlan, book: Callable[..., Store]) -> Callable[..., Outcome]:
+    """match(payment=[...], open_item=[...], ...) -> Outcome by the shipped plan, or by ``plans``."""
+
+    def run(plans: Sequence[MatchPlan] = (), **tables: list[dict[str, Any]]) -> Outcome:
+        with book(**tables) as store:
+            reconcile(store, *(plans or (plan,)), as_of=AS_OF, progress=Quiet())
             return Outcome(store.table("allocation"), store.table("exception"), store.table("candidate"))
 
     return run

@@ -87,7 +87,7 @@ where s.open_item_id = open_item.open_item_id and s.ledger_open_amount = open_it
 
 
 # A payment for one of these reasons will not be matched by waiting.
-_ENDED = ("not_receivable", "returned_payment", "duplicate_payment")
+_ENDED = ("not_receivable", "not_payable", "returned_payment", "duplicate_payment")
 
 
 def carry_out(store: Store) -> pl.DataFrame:

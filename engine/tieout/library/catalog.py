@@ -17,7 +17,7 @@ from typing import Any
 from tieout.library import yamlfile
 from tieout.library.code_lists import gathered, parse_code_list
 from tieout.library.mappings import parse_mapping
-from tieout.library.plans import parse_plan
+from tieout.library.plans import inherited, parse_plan
 from tieout.library.routes import parse_routes
 from tieout.library.rules import Packs, RuleFile, parse_packs
 from tieout.library.yamlfile import Node
@@ -72,7 +72,8 @@ class Catalogue:
         code_lists = loading.code_lists()
         packs = loading.packs(code_lists)
         mappings = loading.keyed("mappings", parse_mapping)
-        plans = loading.keyed("rules/matching", parse_plan)
+        plans, wrong = inherited(loading.keyed("rules/matching", parse_plan))
+        loading.mistakes += wrong
         routes = loading.keyed("rules/routing", parse_routes)
         if loading.mistakes:
             raise DefinitionError(loading.mistakes)

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping as Dict
+from dataclasses import replace
 from typing import Any
 
 from tieout.library import yamlfile
 from tieout.library.mappings import parse_text
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.canon import CANON
-from tieout.model.definitions import MatchPlan, Pass
+from tieout.model.definitions import PLAN_KINDS, MatchPlan, Pass
 from tieout.model.errors import Mistake
 
-__all__ = ["parse_plan"]
+__all__ = ["inherited", "parse_plan"]
+
+# What a plan takes over from the one it is based on, key by key.
+INHERITED = ("references", "names", "words")
+
+SCHEMAS = {"settlement": "plan", "platform": "plan_platform", "three_way": "plan_three_way"}
 
 HEAD = {"plan", "title", "left", "right", "passes"}
 
 
 def parse_plan(node: Node, *, fingerprint: str = "") -> tuple[MatchPlan | None, list[Mistake]]:
     """The plan a file describes, and every mistake in it; no plan where there is one."""
-    mistakes = yamlfile.check(node, "plan")
+    mapping = isinstance(node.value, dict)
+    sides = (str(node.plain("left")), str(node.plain("right"))) if mapping else ("", "")
+    mistakes = yamlfile.check(node, SCHEMAS[PLAN_KINDS.get(sides, "settlement")])
     if mistakes:
         return None, sorted(set(mistakes))
     for side in ("left", "right"):
         name = node.plain(side)
         if name not in CANON:
             mistakes.append(node[side].mistake(f"no canonical table '{name}'{did_you_mean(name, CANON)}"))
+    if not mistakes and sides not in PLAN_KINDS:
+        pairs = ", ".join(f"{left} with {right}" for left, right in PLAN_KINDS)
+        mistakes.append(node["left"].mistake(f"no plan matches {sides[0]} with {sides[1]}; there are {pairs}"))
     passes: list[Pass] = []
     seen: set[str] = set()
     for item in node["passes"]:
@@ -49,6 +61,29 @@ def parse_plan(node: Node, *, fingerprint: str = "") -> tuple[MatchPlan | None, 
         fingerprint=fingerprint,
     )
     return (None if mistakes else plan), sorted(set(mistakes))
+
+
+def inherited(plans: Dict[str, MatchPlan]) -> tuple[dict[str, MatchPlan], list[Mistake]]:
+    """The plans with what they take over from those they are ``based_on``, and what is wrong with that."""
+    mistakes: list[Mistake] = []
+
+    def whole(plan: MatchPlan, heirs: tuple[str, ...]) -> MatchPlan:
+        name = plan.options.get("based_on")
+        if name is None:
+            return plan
+        if name not in plans:
+            mistakes.append(
+                Mistake(plan.location, f"{plan.id}: no match plan '{name}' to be based on{did_you_mean(name, plans)}")
+            )
+            return plan
+        if name in (*heirs, plan.id):
+            mistakes.append(Mistake(plan.location, f"{plan.id} is based on itself by way of '{name}'"))
+            return plan
+        base = whole(plans[name], (*heirs, plan.id)).options
+        taken = {key: {**base.get(key, {}), **plan.options.get(key, {})} for key in INHERITED}
+        return replace(plan, options={**plan.options, **taken})
+
+    return {name: whole(plan, ()) for name, plan in plans.items()}, sorted(set(mistakes))
 
 
 _TERM = r"(?:(key|bare)\()?(?:([a-z_]+)\.)?([a-z_0-9]+)\)?"

@@ -96,11 +96,12 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
 
 
 def outgoing(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
-    """Money that goes out settles no receivable."""
+    """Money that goes out settles no receivable, money that comes in no payable; a later plan may know it."""
+    ledger.pass_on()
     ledger.flag(
         name,
-        """select pno, 'not_receivable' as reason, null as related, null as party_id, rest as amount,
-          'money that went out' as message, '{}' as evidence
+        f"""select pno, '{ledger.foreign}' as reason, null as related, null as party_id, rest as amount,
+          'money that {"came in" if ledger.sign < 0 else "went out"}' as message, '{{}}' as evidence
         from match_payment where held is null and rest < 0""",
         hold=True,
     )
@@ -119,7 +120,7 @@ def own_transfers(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
         f"""with own_names as (
           select distinct {text.compact("name")} as compact_name, upper(trim(name)) as name from company
         )
-        select pno, 'not_receivable' as reason, null as related, null as party_id, rest as amount,
+        select pno, '{ledger.foreign}' as reason, null as related, null as party_id, rest as amount,
           'a transfer between own accounts' as message, '{{}}' as evidence
         from match_payment
         where held is null and (account_key in (select account_key from match_own)
@@ -139,8 +140,8 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
     """
     ledger.flag(
         name,
-        """select m.pno, 'not_receivable' as reason, null as related, null as party_id, m.rest as amount,
-          'its words say that it pays no invoice' as message, '{}' as evidence
+        f"""select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
+          'its words say that it pays no invoice' as message, '{{}}' as evidence
         from match_payment m join match_word w using (pno)
         where m.held is null and (w.says_not_receivable
             or (w.named_not_receivable and not exists (select 1 from match_payer y where y.pno = m.pno)))
@@ -156,7 +157,7 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
     if options.get("codes"):
         ledger.flag(
             name,
-            f"""select m.pno, 'not_receivable' as reason, null as related, null as party_id, m.rest as amount,
+            f"""select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
               concat('the bank calls it ', p.transaction_code) as message, '{{}}' as evidence
             from match_payment m join payment p using (payment_id)
             where regexp_matches(upper(p.transaction_code), $codes) and {unknown}""",
@@ -170,7 +171,7 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
               select coalesce(p.account, p.source) as account from match_payment m join payment p using (payment_id)
               where m.rest > 0 group by 1 having count(m.account_key) * 10 >= count(*) * 9 and count(*) >= 20
             )
-            select m.pno, 'not_receivable' as reason, null as related, null as party_id, m.rest as amount,
+            select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
               'a booking without a counterparty account, which this bank names for payments' as message,
               '{{}}' as evidence
             from match_payment m join payment p using (payment_id) join banks b

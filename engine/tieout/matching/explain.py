@@ -18,27 +18,47 @@ __all__ = ["write"]
 
 def write(ledger: Ledger, *, as_of: dt.date) -> None:
     """Appends to ``allocation``, ``candidate`` and ``exception``."""
+    ledger.pass_on()
     _leftovers(ledger)
     _near_misses(ledger)
+    _take_back(ledger)
+    sign = ledger.sign
     ledger.run(
         "write allocations",
-        """insert into allocation (payment_id, open_item_id, kind, amount, currency, open_item_amount,
+        f"""insert into allocation (payment_id, open_item_id, kind, amount, currency, open_item_amount,
           open_item_currency, status, pass, score, evidence)
-        select p.payment_id, i.open_item_id, a.kind, a.amount, p.currency, a.item_amount, i.currency, a.status, a.pass,
+        select p.payment_id, i.open_item_id, a.kind, {sign} * a.amount, p.currency, a.item_amount, i.currency, a.status, a.pass,
           a.score, a.evidence
         from match_allocation a join match_payment p using (pno) join match_item i using (ino)
         order by a.status, p.payment_id, i.open_item_id, a.kind""",
     )
     ledger.run(
         "write candidates",
-        """insert into candidate (payment_id, open_item_id, "rank", solution, pass, amount, score, failed, evidence)
+        f"""insert into candidate (payment_id, open_item_id, "rank", solution, pass, amount, score, failed, evidence)
         select p.payment_id, i.open_item_id,
           row_number() over (partition by p.payment_id order by c.solution nulls last, c.score desc, i.open_item_id),
-          c.solution, c.pass, c.amount, c.score, c.failed, c.evidence
+          c.solution, c.pass, {sign} * c.amount, c.score, c.failed, c.evidence
         from match_candidate c join match_payment p using (pno) join match_item i using (ino)
         order by 1, 3, 2""",
     )
     _exceptions(ledger, as_of)
+
+
+def _take_back(ledger: Ledger) -> None:
+    """Drops what an earlier plan said of the payments that this one has explained."""
+    ledger.run(
+        "explained now",
+        """create or replace temp table match_explained as
+        select payment_id from match_payment
+        where before is not null and (held = 'allocated' or pno in (select pno from match_flag))""",
+    )
+    ledger.run(
+        "take back exceptions",
+        """delete from exception where "table" = 'payment' and object_id in (select payment_id from match_explained)""",
+    )
+    ledger.run(
+        "take back candidates", "delete from candidate where payment_id in (select payment_id from match_explained)"
+    )
 
 
 def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
@@ -47,6 +67,7 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
     The same payer and amount as a payment that settled an item at most ``days`` before, nothing open having the amount,
     is a payment made twice; a cleared item of the payer with the amount, one that was paid before.
     """
+    payer, has = ("payer", "paid") if ledger.sign > 0 else ("payee", "was paid")
     ledger.flag(
         "left over",
         f"""with open as (select * from match_payment where held is null),
@@ -85,13 +106,13 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
           end as reason,
           coalesce(t.first_payment, b.open_item_id, e.open_item_id) as related, y.party_id, p.rest as amount,
           case
-            when t.pno is not null then concat('the same payer paid the same amount with ', t.first_payment)
-            when b.pno is not null then concat('the payer has settled ', b.open_item_id, ' with this amount before')
+            when t.pno is not null then concat('the same {payer} {has} the same amount with ', t.first_payment)
+            when b.pno is not null then concat(b.open_item_id, ' of the {payer} was settled with this amount before')
             when u.pno is null and e.pno is not null
-              then concat('the payer owes this amount in ', e.currency, ' for ', e.open_item_id)
+              then concat('with the {payer} this amount is open in ', e.currency, ' for ', e.open_item_id)
             when u.pno is not null then concat('the reference ', u.token, ' names no open or cleared item')
-            when y.pno is null then 'neither account, name nor reference tells who paid'
-            else concat('the payer is known (', y.ground, '), no open item fits')
+            when y.pno is null then 'neither account, name nor reference tells who {has}'
+            else concat('the {payer} is known (', y.ground, '), no open item fits')
           end as message,
           json_object('reference', u.token, 'payer', y.ground, 'parties', y.parties) as evidence
         from open p left join twice t using (pno) left join before b using (pno) left join unknown u using (pno)
@@ -171,16 +192,20 @@ def _near_misses(ledger: Ledger, *, most: int = 5) -> None:
 def _exceptions(ledger: Ledger, as_of: dt.date) -> None:
     rows = ledger.rows(
         "exceptions",
-        """with flags as (
+        f"""with flags as (
           select f.*, row_number() over (partition by f.pno, f.reason order by f.amount desc, f.message) as place
           from match_flag f
         )
         select f.reason, 'payment' as "table", p.payment_id as object_id, f.related as related_id, f.party_id,
-          f.amount, p.currency, f.message, f.evidence, c.source, c.line, p.booking_date as day
+          {ledger.sign} * f.amount as amount, p.currency, f.message, f.evidence, c.source, c.line, p.booking_date as day
         from flags f join match_payment p using (pno) join payment c using (payment_id)
         where f.place = 1
         union all
-        select 'overdue_open_item', 'open_item', i.open_item_id, null, i.party_id, i.rest, i.currency,
+        select f.reason, 'open_item', f.open_item_id, f.related, o.party_id, o.open_amount, o.currency, f.message,
+          f.evidence, o.source, o.line, coalesce(o.posting_date, o.document_date)
+        from match_item_flag f join open_item o using (open_item_id)
+        union all
+        select '{'overdue_open_item' if ledger.sign > 0 else 'overdue_payable'}', 'open_item', i.open_item_id, null, i.party_id, i.rest, i.currency,
           concat('open and due since ', i.due_date), json_object('due_date', i.due_date, 'amount', i.amount),
           o.source, o.line, i.due_date
         from match_item i join open_item o using (open_item_id)

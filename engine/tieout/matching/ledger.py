@@ -6,7 +6,7 @@ passes decided. Numbers (``pno``, ``ino``) follow the keys, so nothing depends o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -19,6 +19,9 @@ from tieout.store.engine import Store
 __all__ = ["MONEY_KINDS", "Ledger"]
 
 MONEY_KINDS = ("payment", "credit_note")
+
+# Reasons that only say that nothing was found: a later plan may find something.
+UNEXPLAINED = ("unmatched_payment", "unidentified_payer", "invalid_reference")
 TABLES = (
     "match_payment",
     "match_item",
@@ -39,7 +42,21 @@ class Ledger:
 
     store: Store
     ledger: str = "receivable"
-    ratio: dict[str, Any] = field(default_factory=dict)
+    """The side of the books: receivable or payable."""
+    untold: str = "receivable"
+    """The side of an item that does not say it."""
+    later: bool = False
+    """Whether a plan for the other side comes after this one."""
+
+    @property
+    def sign(self) -> int:
+        """What makes money that settles this ledger's items positive: -1 for payables."""
+        return -1 if self.ledger == "payable" else 1
+
+    @property
+    def foreign(self) -> str:
+        """The reason of a payment that settles nothing of this ledger by its nature."""
+        return f"not_{self.ledger}"
 
     def run(self, name: str, sql: str, **parameters: Any) -> None:
         """Runs a statement on the working tables."""
@@ -69,21 +86,30 @@ class Ledger:
             from company where account is not null""",
         )
         self.run(
+            "decided by an earlier plan",
+            """create or replace temp table match_before as
+            select object_id as payment_id, min(reason) as reason, bool_and(reason in $open) as open
+            from exception where "table" = 'payment' group by object_id""",
+            open=list(UNEXPLAINED),
+        )
+        amount = "-p.amount" if self.sign < 0 else "p.amount"
+        self.run(
             "open payments",
             f"""create or replace temp table match_payment as
             select
-              row_number() over (order by payment_id)::integer as pno,
-              p.payment_id, p.amount, p.amount as rest, p.currency, p.booking_date, p.counterparty_name,
+              row_number() over (order by p.payment_id)::integer as pno,
+              p.payment_id, {amount} as amount, {amount} as rest, p.currency, p.booking_date, p.counterparty_name,
               {text.account("p.counterparty_account")} as account_key,
               {text.plain("p.remittance")} as remittance,
               {text.plain("p.transaction_text")} as transaction_text,
-              o.company_code, null::varchar as held
-            from payment p
+              o.company_code, null::varchar as held, b.reason as before
+            from payment p left join match_before b using (payment_id)
             left join (
               select account_key, any_value(company_code) as company_code from match_own
               group by account_key having count(distinct company_code) = 1
             ) o on o.account_key = {text.account("p.account")}
-            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> 0 and p.currency is not null
+            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> 0 and p.currency is not null and coalesce(b.open, true)
+              and p.payment_id not in (select payment_id from allocation where status = 'accepted')
             order by pno""",
         )
         self.run(
@@ -96,9 +122,10 @@ class Ledger:
               coalesce(document_date, posting_date) as document_date, due_date,
               coalesce(discount_days, 0) as discount_days, coalesce(discount_percent, 0) as discount_percent
             from open_item
-            where open_amount <> 0 and currency is not null and coalesce(ledger, $ledger) = $ledger
+            where open_amount <> 0 and currency is not null and coalesce(ledger, $untold) = $ledger
             order by ino""",
             ledger=self.ledger,
+            untold=self.untold,
         )
         self.run(
             "sizes of the parties",
@@ -117,9 +144,20 @@ class Ledger:
               -row_number() over (order by cleared_item_id)::integer as ino,
               cleared_item_id as open_item_id, party_id, company_code, amount, currency, clearing_date
             from cleared_item
-            where coalesce(ledger, $ledger) = $ledger
+            where coalesce(ledger, $untold) = $ledger
             order by ino desc""",
             ledger=self.ledger,
+            untold=self.untold,
+        )
+        role = "supplier" if self.ledger == "payable" else "customer"
+        self.run(
+            "master data of this side",
+            f"create or replace temp view match_master as select * from party where coalesce(role, '{role}') = '{role}'",
+        )
+        self.run(
+            "open items of this side",
+            f"""create or replace temp view match_book as
+            select * from open_item where coalesce(ledger, '{self.untold}') = '{self.ledger}'""",
         )
         self.run(
             "allocations",
@@ -134,6 +172,11 @@ class Ledger:
               message varchar, evidence varchar, pass varchar)""",
         )
         self.run(
+            "flags of items",
+            """create or replace temp table match_item_flag (
+              open_item_id varchar, reason varchar, related varchar, message varchar, evidence varchar, pass varchar)""",
+        )
+        self.run(
             "candidates",
             """create or replace temp table match_candidate (
               pno integer, ino integer, solution integer, amount decimal(18,4), score decimal(9,6),
@@ -145,6 +188,8 @@ class Ledger:
         names = self.rows(
             "working tables", "select table_name from duckdb_tables() where table_name like 'match\\_%' escape '\\'"
         )
+        for name in ("match_book", "match_master"):
+            self.run("drop", f"drop view if exists {name}")
         for name in sorted(names["table_name"].to_list()):
             self.run("drop", f"drop table {name}")
 
@@ -225,6 +270,23 @@ class Ledger:
                 where match_payment.pno = a.pno and match_payment.held is null""",
             )
         return found
+
+    def flag_items(self, name: str, sql: str) -> None:
+        """Notes a reason for each open item ``sql`` selects: rows (open_item_id, reason, related, message, evidence)."""
+        self.run(
+            f"{name}: flags",
+            f"insert into match_item_flag select open_item_id, reason, related, message, evidence, '{name}' from ({sql})",
+        )
+
+    def pass_on(self) -> None:
+        """Holds money of the other direction that a later plan will look at, or that an earlier one gave its reason."""
+        if self.later:
+            self.run("left to a later plan", "update match_payment set held = 'later' where held is null and rest < 0")
+        else:
+            self.run(
+                "told by an earlier plan",
+                "update match_payment set held = 'before' where held is null and rest < 0 and before is not null",
+            )
 
     def show(self, name: str, sql: str, **parameters: Any) -> None:
         """Keeps candidates that a person should see.

@@ -197,10 +197,10 @@ class Parties:
             "names of the parties",
             """create or replace temp table match_known as
             select distinct party_id, name, ground from (
-              select party_id, name, 'name' as ground from party
-              union all select party_id, trading_name, 'trading name' from party
-              union all select party_id, party_name, 'name' from open_item
-              union all select party_id, alternative_payer_name, 'alternative payer' from party
+              select party_id, name, 'name' as ground from match_master
+              union all select party_id, trading_name, 'trading name' from match_master
+              union all select party_id, party_name, 'name' from match_book
+              union all select party_id, alternative_payer_name, 'alternative payer' from match_master
             ) where party_id is not null and nullif(trim(name), '') is not null
             order by all""",
         )
@@ -212,10 +212,10 @@ class Parties:
             "customer and tax numbers in the texts",
             f"""create or replace temp table match_customer_number as
             with numbers as (
-              select party_id, ltrim(party_id, '0') as number from party
-              union select party_id, ltrim(party_id, '0') from open_item
-              union select party_id, {text.compact("tax_identifier")} from party
-              union select party_id, {text.compact("party_tax_identifier")} from open_item
+              select party_id, ltrim(party_id, '0') as number from match_master
+              union select party_id, ltrim(party_id, '0') from match_book
+              union select party_id, {text.compact("tax_identifier")} from match_master
+              union select party_id, {text.compact("party_tax_identifier")} from match_book
             ),
             telling as (
               select number, min(party_id) as party_id from numbers
@@ -231,7 +231,7 @@ class Parties:
             "accounts of the parties",
             f"""create or replace temp table match_party_account as
             select account_key, party_id, 'account' as ground from (
-              select distinct {text.account("account")} as account_key, party_id from party where account is not null
+              select distinct {text.account("account")} as account_key, party_id from match_master where account is not null
             ) where account_key is not null and account_key not in (select account_key from match_own)""",
         )
 
@@ -307,7 +307,7 @@ class Parties:
             "branches of the payers",
             """insert into match_payer
             select y.pno, b.party_id, min(y.tier), 'head office', min(y.score) * 0.98
-            from match_payer y join (select distinct party_id, head_office_id from party) b
+            from match_payer y join (select distinct party_id, head_office_id from match_master) b
               on b.head_office_id = y.party_id
             where y.tier between 1 and 2 and y.score >= 0.97
               and (y.pno, b.party_id) not in (select pno, party_id from match_payer)

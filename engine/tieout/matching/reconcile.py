@@ -18,6 +18,7 @@ from tieout.matching.complete import by_completion
 from tieout.matching.currency import by_conversion
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import Parties
+from tieout.matching.payable import duplicates, payee_account, refunds
 from tieout.matching.references import References
 from tieout.matching.strangers import set_aside
 from tieout.matching.third_party import third_party
@@ -47,16 +48,28 @@ PASSES: Mapping[str, tuple[PassFunction, tuple[str, ...]]] = {
     "party": (by_party, ("close", "words", "payers", "unknown")),
     "sum": (by_sum, ("close", "words", "payers", "unknown")),
     "third_party": (third_party, ("names",)),
+    "duplicates": (duplicates, ()),
+    "refunds": (refunds, ("close", "words", "payers")),
+    "payee_account": (payee_account, ("names",)),
 }
 
 
-def reconcile(store: Store, plan: MatchPlan, *, as_of: dt.date, progress: Progress) -> None:
-    """Fills ``allocation``, ``candidate`` and ``exception`` from the canonical tables by the plan.
+def reconcile(store: Store, *plans: MatchPlan, as_of: dt.date, progress: Progress) -> None:
+    """Fills ``allocation``, ``candidate`` and ``exception`` from the canonical tables by the plans, one after the other.
 
-    The result depends on the rows and the plan only, never on the order of the rows.
+    Money that settles the items of a plan's ledger is matched by it; money of the other direction is left to a plan for
+    the other ledger, and that plan may also explain what the first could not. What one has settled no other sees.
+    The result depends on the rows and the plans only, never on the order of the rows.
     Raises ControlTotalError where money does not balance.
     """
-    ledger = Ledger(store, ledger=str(plan.options.get("ledger", "receivable")))
+    sides = [str(plan.options.get("ledger", "receivable")) for plan in plans]
+    untold = "receivable" if "receivable" in sides else (sides or ["receivable"])[0]
+    for place, (plan, side) in enumerate(zip(plans, sides, strict=True)):
+        later = any(other != side for other in sides[place + 1 :])
+        _settle(Ledger(store, ledger=side, untold=untold, later=later), plan, as_of=as_of, progress=progress)
+
+
+def _settle(ledger: Ledger, plan: MatchPlan, *, as_of: dt.date, progress: Progress) -> None:
     try:
         ledger.open()
         readings = _Readings(ledger, plan)

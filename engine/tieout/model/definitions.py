@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from tieout.model.errors import Location
 
 __all__ = [
+    "PLAN_KINDS",
     "Code",
     "Expression",
     "Field",
@@ -213,6 +215,21 @@ class MatchPlan:
     options: Dict[str, Any]
     location: Location
     fingerprint: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What is matched, by the two tables: settlement, platform or three_way."""
+        return PLAN_KINDS[self.left, self.right]
+
+
+# What a plan can match with what.
+PLAN_KINDS: Dict[tuple[str, str], str] = MappingProxyType(
+    {
+        ("payment", "open_item"): "settlement",
+        ("open_item", "invoice"): "platform",
+        ("invoice_line", "purchase_order_line"): "three_way",
+    }
+)
 
 
 # --- routes ---
