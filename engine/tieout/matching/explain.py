@@ -190,6 +190,7 @@ def _near_misses(ledger: Ledger, *, most: int = 5) -> None:
 
 
 def _exceptions(ledger: Ledger, as_of: dt.date) -> None:
+    overdue = "overdue_open_item" if ledger.sign > 0 else "overdue_payable"
     rows = ledger.rows(
         "exceptions",
         f"""with flags as (
@@ -205,7 +206,7 @@ def _exceptions(ledger: Ledger, as_of: dt.date) -> None:
           f.evidence, o.source, o.line, coalesce(o.posting_date, o.document_date)
         from match_item_flag f join open_item o using (open_item_id)
         union all
-        select '{'overdue_open_item' if ledger.sign > 0 else 'overdue_payable'}', 'open_item', i.open_item_id, null, i.party_id, i.rest, i.currency,
+        select '{overdue}', 'open_item', i.open_item_id, null, i.party_id, i.rest, i.currency,
           concat('open and due since ', i.due_date), json_object('due_date', i.due_date, 'amount', i.amount),
           o.source, o.line, i.due_date
         from match_item i join open_item o using (open_item_id)
