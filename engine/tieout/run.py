@@ -151,7 +151,9 @@ class _Conductor:
         reconcile.reconcile(
             store, *(plan for plan in plans if plan.kind == "settlement"), as_of=self.as_of, progress=self.progress
         )
-        platform.compare(store, as_of=self.as_of)
+        documents = [plan for plan in plans if plan.kind == "platform"] or [self.workspace.catalogue.plans["platform"]]
+        for plan in documents:
+            platform.compare(store, plan, as_of=self.as_of)
         self._step("match", allocations=store.count("allocation"), exceptions=store.count("exception"))
 
     def _issue(self, store: Store) -> None:

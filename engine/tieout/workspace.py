@@ -205,7 +205,7 @@ class _Opening:
         return tuple(chosen)
 
     def _plans(self, catalogue: Catalogue) -> tuple[MatchPlan, ...]:
-        """The plans that ``matching`` names, in its order, and the shipped ``platform`` plan where it names none of that kind."""
+        """The plans that ``matching`` names, in its order."""
         node = self.node.get("matching")
         named = () if node is None else node.value if isinstance(node.value, tuple) else (node,)
         chosen: dict[str, MatchPlan] = {}

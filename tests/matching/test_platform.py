@@ -6,11 +6,23 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from tieout.library import yamlfile
+from tieout.library.catalog import Catalogue
+from tieout.library.plans import parse_plan
 from tieout.matching import platform
 from tieout.model.records import exception_id
 from tieout.store.engine import Store
 
 AS_OF = dt.date(2026, 10, 31)
+PLAN = Catalogue.load().plans["platform"]
+
+
+def plan(passes):
+    """A plan with the shipped head and these passes."""
+    text = "plan: p\nleft: open_item\nright: invoice\ncancelled: [void]\npasses:\n" + passes
+    made, mistakes = parse_plan(yamlfile.load(text, file="p.yaml"))
+    assert made is not None and not mistakes, mistakes
+    return made
 
 
 @pytest.fixture
@@ -58,12 +70,12 @@ def credits(number, total, *numbers, **more):
     ]
 
 
-def compared(store, **tables):
+def compared(store, plan=PLAN, **tables):
     """The exceptions as (reason, object_id), after the tables were filled and compared."""
     for name, rows in tables.items():
         if rows:
             store.append(name, pl.DataFrame(rows, infer_schema_length=None))
-    platform.compare(store, as_of=AS_OF)
+    platform.compare(store, plan, as_of=AS_OF)
     return [
         (row["reason"], row["object_id"]) for row in store.table("exception").sort("reason", "object_id").to_dicts()
     ]
@@ -377,7 +389,7 @@ def test_comparing_twice_adds_nothing_and_the_order_of_rows_does_not_matter(stor
     }
     found = compared(store, **tables)
     before = store.table("exception")
-    platform.compare(store, as_of=AS_OF)
+    platform.compare(store, PLAN, as_of=AS_OF)
     assert store.table("exception").equals(before)
     with Store.create() as other:
         assert compared(other, **{name: rows[::-1] for name, rows in tables.items()}) == found
@@ -387,7 +399,6 @@ def test_comparing_twice_adds_nothing_and_the_order_of_rows_does_not_matter(stor
 
 def test_the_planted_defects_of_the_demo_are_found_and_nothing_else(store, shared):
     from tieout import intake
-    from tieout.library.catalog import Catalogue
     from tieout.model.ports import Input
     from tieout.model.records import Document
 
@@ -413,7 +424,7 @@ def test_the_planted_defects_of_the_demo_are_found_and_nothing_else(store, share
         Input("e", Files("einvoices/*.xml"), None, {"direction": "issued"}),
     ]
     intake.take_in(store, sources, list(Catalogue.load().mappings.values()), progress=Silent())
-    platform.compare(store, as_of=dt.date(2024, 11, 29))
+    platform.compare(store, PLAN, as_of=dt.date(2024, 11, 29))
 
     truth = pl.read_csv(shared / "demo" / "truth" / "exceptions.csv", infer_schema=False)
     names = {
@@ -432,3 +443,77 @@ def test_the_planted_defects_of_the_demo_are_found_and_nothing_else(store, share
     inside = {(r["reason"], r["object_id"]) for r in found.to_dicts() if r["party_id"] in labelled}
     assert inside == planted
     assert found.height == 15
+
+
+@pytest.mark.parametrize(
+    ("limits", "total", "differs"),
+    [
+        ("{absolute: 0.05}", "119.05", False),
+        ("{absolute: 0.05}", "119.06", True),
+        ("{absolute: {USD: 9, other: 0.01}}", "119.02", True),
+        ("{percent: 1}", "120.19", False),
+        ("{percent: 1}", "120.20", True),
+        ("{absolute: 2, percent: 1}", "121.00", False),
+        ("{absolute: 2, percent: 5, at_most: {EUR: 1}}", "120.01", True),
+        ("{absolute: 0}", "119.00", False),
+    ],
+)
+def test_amounts_differ_beyond_the_tolerance_of_the_plan(store, limits, total, differs):
+    chosen = plan(f"  - {{pass: amount, find: amount_differs, tolerance: {limits}}}\n")
+    found = compared(store, chosen, open_item=[item("1", "R1")], invoice=[invoice("R1", total)])
+    assert found == ([("amount_differs", "1")] if differs else [])
+
+
+def test_the_plan_says_which_figure_of_the_document_must_agree(store):
+    chosen = plan("  - {pass: amount, find: amount_differs, amounts: [amount_due_for_payment]}\n")
+    found = compared(
+        store,
+        chosen,
+        open_item=[item("1", "R1"), item("2", "R2")],
+        invoice=[
+            invoice("R1", "119.00", amount_due_for_payment="19.00"),
+            invoice("R2", "1.00", amount_due_for_payment="119.00"),
+        ],
+    )
+    assert found == [("amount_differs", "1")]
+
+
+def test_a_pass_that_is_left_out_judges_nothing(store):
+    chosen = plan("  - {pass: a, find: missing_in_erp}\n")
+    found = compared(
+        store, chosen, open_item=[item("1", "R1"), item("2", "R2")], invoice=[invoice("R1", "1.00"), invoice("X9")]
+    )
+    assert found == [("missing_in_erp", "in/X9.xml")]
+
+
+def test_what_is_younger_than_the_grace_days_is_not_missing_yet(store):
+    chosen = plan(
+        "  - {pass: a, find: missing_on_platform, grace_days: 3}\n  - {pass: b, find: missing_in_erp, grace_days: 3}\n"
+    )
+    found = compared(
+        store,
+        chosen,
+        open_item=[item("1", "R1", document_date="2026-10-28"), item("2", "R2", document_date="2026-10-29")],
+        invoice=[invoice("X1", issue_date="2026-10-28"), invoice("X2", issue_date="2026-10-29")],
+    )
+    assert found == [("missing_in_erp", "in/X1.xml"), ("missing_on_platform", "1")]
+
+
+def test_only_the_profiles_of_the_plan_must_be_on_the_platform(store):
+    chosen = plan("  - {pass: a, find: missing_on_platform, profiles: [PEPPOL]}\n")
+    items = [item("1", "R1"), item("2", "R2", e_invoice_profile="ZUGFERD")]
+    assert compared(store, chosen, open_item=items, invoice=[invoice("X1")]) == [("missing_on_platform", "1")]
+
+
+@pytest.mark.parametrize(("issued", "differs"), [("2026-10-03", False), ("2026-10-04", True)])
+def test_dates_are_compared_where_the_plan_asks(store, issued, differs):
+    chosen = plan("  - {pass: a, find: date_differs, dates: {document_date: issue_date}, days: 2}\n")
+    found = compared(store, chosen, open_item=[item("1", "R1")], invoice=[invoice("R1", issue_date=issued)])
+    assert found == ([("date_differs", "1")] if differs else [])
+
+
+def test_the_words_for_a_cancelled_document_are_the_plans(store):
+    chosen = plan("  - {pass: a, find: cancelled_document}\n")
+    rows = {"open_item": [item("1", "R1"), item("2", "R2")]}
+    rows["invoice"] = [invoice("R1", invoice_status="Void"), invoice("R2", invoice_status="作废")]
+    assert compared(store, chosen, **rows) == [("cancelled_document", "1")]

@@ -1,17 +1,22 @@
 """Ledger against e-invoice platform: every item that must have an e-invoice has one, and they say the same.
 
-Set-based: items and documents are linked by number, then compared; what does not agree becomes an ``exception``. Links
+Set-based: items and documents are linked by number, then compared as the plan says; what does not agree becomes an
+``exception``. Links
 are written to ``open_item.invoice_id``. Called by the run after matching; knows nothing of payments.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
+from tieout.matching.limits import tolerance
+from tieout.model.definitions import MatchPlan
 from tieout.model.records import Query
 from tieout.store.engine import Store
 
-__all__ = ["compare"]
+__all__ = ["FINDS", "compare"]
 
 # As model.records.exception_id: the first twelve digits of the SHA-256 over reason, table and object.
 _ID = "'EX-' || substr(sha256(reason || chr(31) || \"table\" || chr(31) || object_id), 1, 12)"
@@ -19,34 +24,70 @@ _COLUMNS = (
     'exception_id, reason, "table", object_id, related_id, party_id, amount, currency, message, evidence, source, line'
 )
 
-# What platforms and exports call a document that no longer counts (../reference of 数电票 exports, and codes in use).
-_CANCELLED = "('作废', '已作废', '红冲', '已红冲', 'cancelled', 'canceled', 'void', 'voided')"
+FINDS = (
+    "missing_on_platform",
+    "missing_in_erp",
+    "amount_differs",
+    "tax_id_differs",
+    "date_differs",
+    "duplicate_document",
+    "cancelled_document",
+)
 
 
-def compare(store: Store, *, as_of: dt.date) -> None:
-    """Appends exceptions: missing_on_platform, missing_in_erp, amount_differs, tax_id_differs, duplicate_document,
-    cancelled_document.
+def compare(store: Store, plan: MatchPlan, *, as_of: dt.date) -> None:
+    """Appends the exceptions that the plan's passes find, each with the pass's name as reason.
 
     Their object is the open item (of several items that share one number, the smallest), for missing_in_erp the
     invoice. Items count that name an e_invoice_profile, documents that were issued (or, for payables, received).
     A side of which nothing was read is not compared; nor is what is dated after ``as_of`` missing.
     """
-    for query in _queries(as_of):
+    for query in _queries(plan, as_of):
         store.execute(query)
 
 
-def _queries(as_of: dt.date) -> list[Query]:
-    parts = [
-        ("items", "create or replace table platform_item as" + _ITEMS),
-        ("documents", "create or replace table platform_document as" + _DOCUMENTS),
-        ("tax identifiers", "create or replace table platform_tax as" + _TAXES),
-        ("groups", "create or replace table platform_group as" + _GROUPS),
-        ("links", "create or replace table platform_link as" + _LINKS),
-        ("reversals", "create or replace table platform_reversal as" + _REVERSALS),
-        ("linked items", _LINKED_ITEMS),
-        *((reason, _insert(reason, rows)) for reason, rows in _EXCEPTIONS.items()),
+def _queries(plan: MatchPlan, as_of: dt.date) -> list[Query]:
+    cancelled = [str(each).lower() for each in plan.options.get("cancelled", ())]
+    parts: list[tuple[str, str, dict[str, Any]]] = [
+        ("items", "create or replace table platform_item as" + _ITEMS, {}),
+        ("documents", "create or replace table platform_document as" + _DOCUMENTS, {"cancelled": cancelled}),
+        ("tax identifiers", "create or replace table platform_tax as" + _TAXES, {}),
+        ("groups", "create or replace table platform_group as" + _GROUPS, {}),
+        ("links", "create or replace table platform_link as" + _LINKS, {}),
+        ("reversals", "create or replace table platform_reversal as" + _REVERSALS, {}),
+        ("linked items", _LINKED_ITEMS, {}),
     ]
-    return [Query(f"platform, {name}", sql, {"as_of": as_of} if "$as_of" in sql else {}) for name, sql in parts]
+    for each in plan.passes:
+        reason = str(each.options["find"])
+        rows, parameters = _rows(reason, each.options, as_of)
+        parts.append((each.name, _insert(reason, rows), parameters))
+    return [Query(f"platform, {name}", sql, parameters) for name, sql, parameters in parts]
+
+
+def _rows(reason: str, options: Mapping[str, Any], as_of: dt.date) -> tuple[str, dict[str, Any]]:
+    """The select of one pass, and what is bound in it."""
+    match reason:
+        case "missing_on_platform" | "missing_in_erp":
+            newest = as_of - dt.timedelta(days=int(options.get("grace_days", 0)))
+            rows = _MISSING_ON_PLATFORM if reason == "missing_on_platform" else _MISSING_IN_ERP
+            parameters: dict[str, Any] = {"newest": newest}
+            if reason == "missing_on_platform" and options.get("profiles"):
+                return f"{rows} and g.e_invoice_profile in $profiles", parameters | {
+                    "profiles": list(options["profiles"])
+                }
+            return rows, parameters
+        case "amount_differs":
+            named = options.get("amounts", list(_AMOUNTS))
+            shown = ", ".join(f"d.{_AMOUNTS[str(each)]}" for each in named)
+            within = tolerance(options.get("tolerance", {}), currency="g.currency", of="g.amount")
+            return _AMOUNT_DIFFERS.replace("{shown}", shown).replace("{within}", within), {}
+        case "date_differs":
+            dates = " or ".join(
+                f"abs(g.{item} - d.{document}) > {int(options.get('days', 0))}"
+                for item, document in dict(options.get("dates", {"document_date": "issue_date"})).items()
+            )
+            return _DATE_DIFFERS.replace("{dates}", dates), {}
+    return _EXCEPTIONS[reason], {}
 
 
 def _insert(reason: str, rows: str) -> str:
@@ -78,7 +119,7 @@ def _key(column: str) -> str:
 _ITEM = """
 select '{table}' as "table", {id} as object_id, coalesce(ledger, 'receivable') as ledger, company_code, party_id,
   coalesce(document_type = 'credit_note', amount < 0) as is_credit, {reference} as number_key, {own} as own_key,
-  amount, {open} as open_amount, currency, e_invoice_profile, {tax} as tax_key, document_date, reference, source, line
+  amount, {open} as open_amount, currency, e_invoice_profile, {tax} as tax_key, document_date, due_date, reference, source, line
 from {table}
 """
 
@@ -115,8 +156,8 @@ select invoice_id, invoice_number, {_key("invoice_number")} as number_key, is_cr
   case when is_credit then -abs(amount_due_for_payment) else amount_due_for_payment end as due,
   case when is_credit then -abs(invoice_total_amount_with_vat + rounding_amount)
        else invoice_total_amount_with_vat + rounding_amount end as rounded,
-  invoice_currency_code as currency, coalesce(lower(invoice_status) in {_CANCELLED}, false) as is_cancelled,
-  invoice_status, issue_date, seller_vat_identifier, buyer_vat_identifier, buyer_name, seller_name, source, line
+  invoice_currency_code as currency, coalesce(list_contains($cancelled::varchar[], lower(invoice_status)), false) as is_cancelled,
+  invoice_status, issue_date, payment_due_date as due_date, seller_vat_identifier, buyer_vat_identifier, buyer_name, seller_name, source, line
 from documents
 """
 
@@ -138,7 +179,8 @@ select ledger, company_code, is_credit, coalesce(number_key, own_key) as group_k
   list(distinct own_key order by own_key) as own_keys,
   min(party_id) as party_id, sum(amount) as amount, sum(open_amount) as open_amount,
   list(distinct amount order by amount) as amounts, min(currency) as currency,
-  min(e_invoice_profile) as e_invoice_profile, min(document_date) as document_date, min(reference) as reference,
+  min(e_invoice_profile) as e_invoice_profile, min(document_date) as document_date, min(due_date) as due_date,
+  min(reference) as reference,
   arg_min(source, ("table" <> 'open_item', object_id)) as source,
   arg_min(line, ("table" <> 'open_item', object_id)) as line
 from platform_item
@@ -213,7 +255,7 @@ select g."table", g.object_id, cast(null as varchar) as related_id, g.party_id, 
   json_object('profile', g.e_invoice_profile, 'number', g.reference, 'document_date', g.document_date) as evidence,
   g.source, g.line
 from platform_group g
-where g.e_invoice_profile is not null and (g.document_date is null or g.document_date <= $as_of)
+where g.e_invoice_profile is not null and (g.document_date is null or g.document_date <= $newest)
   and exists (select 1 from platform_document d where d.ledger = g.ledger)
   and not exists (select 1 from platform_link l where l."table" = g."table" and l.object_id = g.object_id)
 """
@@ -229,7 +271,7 @@ select 'invoice' as "table", d.invoice_id as object_id, d.invoice_number as rela
               'buyer', d.buyer_vat_identifier, 'total', {_money("d.total")}) as evidence,
   d.source, d.line
 from platform_document d
-where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $as_of)
+where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $newest)
   and exists (select 1 from platform_item i where i.ledger = d.ledger)
   and d.invoice_id not in (select invoice_id from platform_link)
   and d.invoice_id not in (
@@ -238,13 +280,16 @@ where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $as_of)
   )
 """
 
+# What of a document an item's amount may agree with.
+_AMOUNTS = {"invoice_total_amount_with_vat": "total", "amount_due_for_payment": "due", "rounded_total": "rounded"}
+
 _AMOUNT_DIFFERS = f"""
 with shown as (
   select l."table", l.object_id, arg_min(d, d.invoice_id) as d,
     bool_or(
       coalesce(d.currency, g.currency) = g.currency
-      and (coalesce(g.amount in (d.total, d.due, d.rounded), false)
-           or list_has_any(g.amounts, [d.total, d.due, d.rounded]))
+      and coalesce(list_min(flatten(list_transform(list_append(g.amounts, g.amount),
+            lambda a: list_transform([{{shown}}], lambda v: abs(a - v))))) <= {{within}}, false)
     ) as agrees
   from platform_link l
   join platform_group g using ("table", object_id)
@@ -260,6 +305,20 @@ select g."table", g.object_id, s.d.invoice_id as related_id, g.party_id, g.amoun
 from shown s
 join platform_group g using ("table", object_id)
 where not s.agrees
+"""
+
+_DATE_DIFFERS = """
+select g."table", g.object_id, d.invoice_id as related_id, g.party_id, g.amount, g.currency,
+  'ledger ' || coalesce(g.document_date::varchar, '-') || ', due ' || coalesce(g.due_date::varchar, '-')
+    || '; e-invoice ' || coalesce(d.issue_date::varchar, '-') || ', due ' || coalesce(d.due_date::varchar, '-') as message,
+  json_object('document_date', g.document_date, 'due_date', g.due_date, 'issue_date', d.issue_date,
+              'payment_due_date', d.due_date, 'number', d.invoice_number) as evidence,
+  g.source, g.line
+from platform_link l
+join platform_group g using ("table", object_id)
+join platform_document d using (invoice_id)
+where {dates}
+qualify row_number() over (partition by g."table", g.object_id order by d.invoice_id) = 1
 """
 
 _TAX_ID_DIFFERS = """
@@ -336,9 +395,6 @@ group by g."table", g.object_id
 """
 
 _EXCEPTIONS = {
-    "missing_on_platform": _MISSING_ON_PLATFORM,
-    "missing_in_erp": _MISSING_IN_ERP,
-    "amount_differs": _AMOUNT_DIFFERS,
     "tax_id_differs": _TAX_ID_DIFFERS,
     "duplicate_document": _DUPLICATE_DOCUMENT,
     "cancelled_document": _CANCELLED_DOCUMENT,

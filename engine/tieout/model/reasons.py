@@ -34,6 +34,7 @@ REASONS: Mapping[str, Text] = MappingProxyType(
         "missing_in_erp": Text("E-invoice that is not booked", "账面缺少的电子发票"),
         "amount_differs": Text("Amount of the e-invoice differs from the ledger", "金额不一致"),
         "tax_id_differs": Text("Tax identifier of the e-invoice differs from the ledger", "税号不一致"),
+        "date_differs": Text("Date of the e-invoice differs from the ledger", "日期不一致"),
         "duplicate_document": Text("Document that is there twice", "重复单据"),
         "cancelled_document": Text(
             "Cancelled by credit note or red letter, still open in the ledger", "已作废或红冲单据"
