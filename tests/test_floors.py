@@ -46,7 +46,7 @@ DOORS = {
     "lxml": {"formats/xml.py"},
     "rapidfuzz": {"matching/score.py"},
     "durable": {"cases/rulehost.py"},
-    "jsonschema": {"library/yamlfile.py"},
+    "jsonschema": {"library/yamlfile.py", "formats/json_document.py"},
     "yaml": {"library/yamlfile.py"},
     "sqlglot": {"library/expression.py", "library/variants.py", "validation/compile.py"},
     "sqlalchemy": {"store/journal.py", "store/views.py"},

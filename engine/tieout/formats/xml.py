@@ -13,7 +13,7 @@ from lxml import etree
 
 from tieout.model.errors import FormatError, Location
 
-__all__ = ["LIMIT_BYTES", "Element", "line_of", "local_name", "namespace", "parse", "walk"]
+__all__ = ["LIMIT_BYTES", "Element", "element", "line_of", "local_name", "namespace", "parse", "walk"]
 
 Element: TypeAlias = etree._Element
 
@@ -86,6 +86,11 @@ def _sentence(exc: etree.XMLSyntaxError) -> str:
         if pattern.search(text):
             return f"refused: {sentence} ({text})"
     return f"not well-formed XML: {text or 'it cannot be parsed'}"
+
+
+def element(name: str, parent: Element | None = None) -> Element:
+    """A new element without a namespace, the last child of the parent where one is given."""
+    return etree.Element(name) if parent is None else etree.SubElement(parent, name)
 
 
 def namespace(element: Element) -> str:

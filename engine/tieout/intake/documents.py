@@ -1,4 +1,4 @@
-"""XML documents through their lenses; rows are made for all of them together."""
+"""XML and JSON documents through their lenses; rows are made for all of them together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.formats import xml
+from tieout.formats import json_document, xml
 from tieout.intake import detect
 from tieout.intake.batch import Gathered
 from tieout.mapping.lens import Collector, Lens, pick
@@ -16,14 +16,16 @@ from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
 from tieout.model.records import Document
 
-__all__ = ["XmlReader"]
+__all__ = ["TreeReader"]
 
 
-class XmlReader:
-    """Reads XML documents one after the other, each by the first mapping that fits."""
+class TreeReader:
+    """Reads documents that are trees one after the other, each by the first mapping that fits."""
 
     def __init__(self, mappings: Iterable[Mapping]) -> None:
-        self._mappings = [each for each in mappings if each.format == "xml"]
+        known = list(mappings)
+        self._mappings = [each for each in known if each.format == "xml"]
+        self._of_json = [each for each in known if each.format == "json_document"]
         self._lenses: dict[str, Lens] = {}
         self._collector = Collector()
         self._read: dict[str, tuple[str, str | None]] = {}
@@ -42,11 +44,36 @@ class XmlReader:
             what = f"XML with the root element '{xml.local_name(root)}'" + (f" of {space}" if space else "")
             wanted = f"not what the mapping {named.id} reads" if named else f"no mapping reads it; {detect.SUPPORTED}"
             raise FormatError(f"{what}: {wanted}")
-        if chosen.id not in self._lenses:
-            self._lenses[chosen.id] = Lens.compile(chosen)
-        self._collector.add(self._lenses[chosen.id], root, document.uri)
-        self._read[document.uri] = (chosen.id, options.get("direction"))
+        self._add(chosen, root, document.uri, document.uri, options)
         return chosen.id
+
+    def read_json(self, document: Document, named: Mapping | None, options: Dict[str, Any]) -> str | None:
+        """Reads the documents of a JSON file and returns the id of their mapping; None where it is for no document.
+
+        Raises FormatError where a named mapping does not fit, or a document breaks the schema of its mapping.
+        """
+        if not named and not any(_likely(each, document.content) for each in self._of_json):
+            return None
+        trees = []
+        for name, value in json_document.documents(document):
+            root = json_document.tree(value, name)
+            chosen = pick([named] if named else self._of_json, root)
+            if chosen is None and named is None:
+                return None
+            if chosen is None:
+                raise FormatError(f"not what the mapping {named.id if named else ''} reads")
+            if wrong := json_document.violations(value, chosen.settings.get("schema", {})):
+                raise FormatError(f"{name}: {wrong}", rule="IN-SCHEMA")
+            trees.append((chosen, root, name))
+        for chosen, root, name in trees:
+            self._add(chosen, root, name, document.uri, options)
+        return trees[0][0].id if trees else None
+
+    def _add(self, mapping: Mapping, root: xml.Element, name: str, source: str, options: Dict[str, Any]) -> None:
+        if mapping.id not in self._lenses:
+            self._lenses[mapping.id] = Lens.compile(mapping)
+        self._collector.add(self._lenses[mapping.id], root, name, source)
+        self._read[source] = (mapping.id, options.get("direction"))
 
     def flush(self, into: Gathered) -> None:
         """Adds the rows and findings of what was read since the last flush."""
@@ -57,6 +84,13 @@ class XmlReader:
         into.findings += collector.findings
         for name, frame in collector.frames().items():
             into.add(name, _told(frame, read) if name == "invoice" else frame)
+
+
+def _likely(mapping: Mapping, content: bytes) -> bool:
+    """Whether a file may hold documents of the mapping: a cheap look before all of it is parsed."""
+    has = mapping.identify.get("has", [])
+    names = [has] if isinstance(has, str) else has
+    return not names or any(f'"{name}"'.encode() in content for name in names)
 
 
 def _told(invoices: pl.DataFrame, read: Dict[str, tuple[str, str | None]]) -> pl.DataFrame:

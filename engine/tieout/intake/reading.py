@@ -15,7 +15,7 @@ import polars as pl
 from tieout.formats import archive, codec, pdf, table
 from tieout.intake import detect
 from tieout.intake.batch import Batch, Gathered
-from tieout.intake.documents import XmlReader
+from tieout.intake.documents import TreeReader
 from tieout.intake.findings import refusal
 from tieout.intake.projecting import Projector
 from tieout.mapping import project
@@ -68,20 +68,20 @@ class Reader:
         self.mappings = {each.id: each for each in mappings}
         self._seen: dict[tuple[str, str], str] = {}
         self._gathered = Gathered()
-        self._xml = XmlReader(self.mappings.values())
+        self._trees = TreeReader(self.mappings.values())
         self._tables = Projector(store)
 
     def batch(self) -> Batch:
         """What was read since the last call."""
         made, self._gathered = self._gathered, Gathered()
-        self._xml.flush(made)
+        self._trees.flush(made)
         self._tables.flush(made)
         return made.batch()
 
     @property
     def waiting(self) -> int:
         """How many rows of tables and documents of XML were read since the last batch."""
-        return self._tables.rows + self._xml.waiting
+        return self._tables.rows + self._trees.waiting
 
     # --- documents ---
 
@@ -132,16 +132,22 @@ class Reader:
         """Reads the document and returns the id of the mapping that did."""
         if kind == "empty":
             raise FormatError("the file is empty", rule="IN-EMPTY")
-        chosen = self._named(mapping) if mapping else self._detected(document, kind)
+        chosen = (
+            self._named(mapping) if mapping else None if kind in ("json", "jsonl") else self._detected(document, kind)
+        )
         if chosen is not None and chosen.format in ("mt940", "ofx") and kind in ("xml", "pdf", "xlsx", "parquet"):
             raise FormatError(f"{detect.NAMES.get(kind, kind)}, which the mapping {chosen.id} does not read")
+        if kind in ("json", "jsonl") and (chosen is None or chosen.format == "json_document"):
+            if read := self._trees.read_json(document, chosen, options):
+                return read
+            chosen = self._detected(document, kind)
         if chosen is not None and chosen.format in ("table", "mt940", "ofx", "json"):
             frames, findings = detect.frames_of(document, kind, chosen)
             self._tables.add(chosen, frames, document.uri, _values(options))
             self._note(findings, chosen)
             return chosen.id
         if kind == "xml" and (chosen is None or chosen.format == "xml"):
-            return self._xml.read(document, chosen, options)
+            return self._trees.read(document, chosen, options)
         if chosen is not None:
             raise FormatError(f"{detect.NAMES.get(kind, kind)}, which the mapping {chosen.id} (XML) does not read")
         raise FormatError(detect.unknown(document, kind))
@@ -221,7 +227,7 @@ def check_definitions(mappings: Iterable[Mapping], store: Store) -> None:
     """Raises DefinitionError with every mistake in mappings that only their meaning shows."""
     found = []
     for each in mappings:
-        if each.format == "xml":
+        if each.format in ("xml", "json_document"):
             continue
         found += project.mistakes(each)
         for field, key, pattern in project.patterns(each):

@@ -16,7 +16,9 @@ from tieout.model.errors import Mistake
 
 __all__ = ["FORMATS", "parse_mapping", "parse_text"]
 
-FORMATS = ("xml", "table", "mt940", "ofx", "json")
+FORMATS = ("xml", "json_document", "table", "mt940", "ofx", "json")
+# Formats that are described by the schema of another one.
+SCHEMA_OF = {"json_document": "xml"}
 HEAD = {"mapping", "format", "title", "identify", "namespaces", "tables", "settings"}
 
 
@@ -27,8 +29,9 @@ def parse_mapping(node: Node, *, fingerprint: str = "") -> tuple[Mapping | None,
     """
     mistakes = yamlfile.check(node, "mapping")
     format = node.plain("format")
-    if format in FORMATS and yamlfile.has_schema(f"mapping_{format}"):
-        mistakes += yamlfile.check(node, f"mapping_{format}")
+    schema = f"mapping_{SCHEMA_OF.get(format, format)}"
+    if format in FORMATS and yamlfile.has_schema(schema):
+        mistakes += yamlfile.check(node, schema)
     if mistakes:
         return None, sorted(set(mistakes))
     tables: list[TableMapping] = []

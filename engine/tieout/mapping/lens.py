@@ -22,7 +22,7 @@ __all__ = ["Collector", "Lens", "pick", "write"]
 
 
 class Lens:
-    """A compiled mapping of format xml."""
+    """A compiled mapping of a format that is a tree: xml or json_document."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -47,8 +47,8 @@ def _identifies(mapping: Mapping, root: Element) -> bool:
 
 
 def pick(mappings: Iterable[Mapping], root: Element) -> Mapping | None:
-    """The first mapping of format xml that is meant for the document; None where no mapping is."""
-    return next((each for each in mappings if each.format == "xml" and _identifies(each, root)), None)
+    """The first of the mappings, all of one format, that is meant for the document; None where no mapping is."""
+    return next((each for each in mappings if _identifies(each, root)), None)
 
 
 class Collector:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from tieout.mapping.lens_json import as_json
 from tieout.mapping.paths import Path, PathSyntaxError, Step, Test, parse_path
 from tieout.model.canon import CANON, Column
 from tieout.model.definitions import Field, Mapping, TableMapping
@@ -29,13 +30,14 @@ Getter: TypeAlias = Callable[[Context], str | None]
 
 
 def write(mapping: Mapping, tables: Dict[str, Rows]) -> bytes:
-    """The document of one invoice, UTF-8 with an XML declaration.
+    """The document of one invoice, UTF-8: XML with a declaration, or JSON.
 
     tables: the rows of each canonical table that belong to the invoice, columns by name (Decimal, date, bool, int or
         text; numbers as exact text are fine); invoice has one row. Child rows come in the order of row_no.
     Raises DefinitionError where the mapping does not write, FormatError for a character XML cannot carry.
     """
-    return _template(_Key(mapping)).render(tables)
+    content = _template(_Key(mapping)).render(tables)
+    return as_json(mapping, content) if mapping.format == "json_document" else content
 
 
 class _Key:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tieout.formats import xml
+from tieout.formats import json_document, xml
 from tieout.mapping.lens import Collector, Lens
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
-from tieout.model.records import Finding
+from tieout.model.records import Document, Finding
 
 __all__ = ["read_back"]
 
@@ -34,7 +34,14 @@ def read_back(
     unread = []
     for invoice_id, (content, mapping) in documents.items():
         try:
-            collector.add(_lens(mapping), xml.parse(content, invoice_id), invoice_id)
+            collector.add(_lens(mapping), _root(content, mapping, invoice_id), invoice_id)
         except FormatError as exc:
             unread.append(Finding("IN-FORMAT", "fatal", exc.message, table="document", object_id=invoice_id))
     return collector.frames(), [*unread, *collector.findings]
+
+
+def _root(content: bytes, mapping: Mapping, name: str) -> xml.Element:
+    if mapping.format == "xml":
+        return xml.parse(content, name)
+    _, value = next(json_document.documents(Document(name, content)))
+    return json_document.tree(value, name)

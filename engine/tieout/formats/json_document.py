@@ -1,0 +1,178 @@
+"""JSON documents as element trees and back, so that one kind of mapping reads XML and JSON alike.
+
+A member is an element of its name, a list a repeated element, a scalar the element's text; null and what is absent are the
+same. Characters that no element name may have become ``_``. ``json`` reads records of tables; this reads invoices.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from collections.abc import Mapping as Dict
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+import jsonschema
+
+from tieout.formats import xml
+from tieout.formats.encoding import decode
+from tieout.model.errors import FormatError, Location
+from tieout.model.records import Document
+
+__all__ = ["documents", "text", "tree", "violations"]
+
+ROOT = "document"
+DEPTH = 50
+_SHOWN = 5
+_NO_NAME = re.compile(r"[^\w.-]", re.A)
+
+
+class _Written(Decimal):
+    """A number that remembers how it was written."""
+
+    written: str
+
+    def __new__(cls, written: str) -> _Written:
+        made = super().__new__(cls, written)
+        made.written = written
+        return made
+
+
+def documents(document: Document) -> Iterator[tuple[str, Any]]:
+    """(name, value) of each document in the file: the value itself, or each entry of a list or of JSON lines.
+
+    Several are named ``file#1``, ``file#2`` ... Raises FormatError where the text is no JSON.
+    """
+    content = decode(document, "utf-8")
+    try:
+        values = _load(content, document.uri, 0)
+        found = values if isinstance(values, list) else [values]
+    except FormatError:
+        lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+        if len(lines) < 2 or not lines[1][1].lstrip().startswith("{"):
+            raise
+        found = [_load(line, document.uri, number) for number, line in lines]
+    for number, value in enumerate(found, 1):
+        yield (document.uri if len(found) == 1 else f"{document.uri}#{number}"), value
+
+
+def _load(content: str, uri: str, line: int) -> Any:
+    def refused(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no number")
+
+    try:
+        return json.loads(content, parse_float=_Written, parse_int=_Written, parse_constant=refused)
+    except json.JSONDecodeError as exc:
+        raise FormatError(f"no JSON: {exc.msg}", at=Location(uri, line or exc.lineno, exc.colno)) from exc
+    except (ValueError, RecursionError, InvalidOperation) as exc:
+        reason = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+        raise FormatError(f"no JSON: {reason}", at=Location(uri, line)) from exc
+
+
+def violations(value: Any, schema: Dict[str, Any]) -> str:
+    """What the value lacks or has wrong by a JSON Schema, in one line; empty where it fits."""
+    validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)(
+        schema, format_checker=jsonschema.FormatChecker()
+    )
+    errors = sorted(validator.iter_errors(value), key=lambda each: [str(part) for part in each.absolute_path])
+    shown = [f"{'.'.join(map(str, each.absolute_path)) or 'the document'}: {_short(each.message)}" for each in errors]
+    more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return "; ".join(shown[:_SHOWN]) + more
+
+
+def _short(message: str) -> str:
+    plain = re.sub(r"_Written\('([^']*)'\)", r"\1", message)
+    return plain if len(plain) <= 160 else f"{plain[:70]} ... {plain[-80:]}"
+
+
+def tree(value: Any, uri: str) -> xml.Element:
+    """The element tree of a JSON object. Its root is called ``document``, or by the only member where that is an object.
+
+    Raises FormatError where the value is no object or is nested too deeply.
+    """
+    if not isinstance(value, dict):
+        raise FormatError("the document is no JSON object", at=Location(uri))
+    name, inner = next(iter(value.items())) if len(value) == 1 else (ROOT, value)
+    if not isinstance(inner, dict):
+        name, inner = ROOT, value
+    root = xml.element(_name(name))
+    _fill(root, inner, uri, 0)
+    return root
+
+
+def _fill(parent: xml.Element, members: Dict[str, Any], uri: str, depth: int) -> None:
+    if depth > DEPTH:
+        raise FormatError("nested too deeply", at=Location(uri))
+    for key, member in members.items():
+        for each in member if isinstance(member, list) else (member,):
+            if each is None:
+                continue
+            child = xml.element(_name(key), parent)
+            if isinstance(each, dict):
+                _fill(child, each, uri, depth + 1)
+            elif isinstance(each, list):
+                raise FormatError(f"a list inside the list '{key}'", at=Location(uri))
+            else:
+                child.text = _text(each, uri)
+
+
+def _name(key: str) -> str:
+    name = _NO_NAME.sub("_", key) or "_"
+    return name if not (name[0].isdigit() or name[0] in ".-") else f"_{name}"
+
+
+def _text(value: Any, uri: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    written = value.written if isinstance(value, _Written) else str(value)
+    if re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", written):
+        raise FormatError("a control character in a text", at=Location(uri))
+    if isinstance(value, _Written) and "e" in written.lower() and abs(value.adjusted()) < 100:
+        return f"{value:f}"
+    return written
+
+
+# --- writing ---
+
+
+def text(root: xml.Element, *, lists: Collection[str], numbers: Collection[str], flags: Collection[str]) -> bytes:
+    """The tree as JSON, UTF-8, indented.
+
+    lists, numbers, flags: the paths (``lines/net_amount``) of members that are lists, numbers, true or false; all else text.
+    """
+    value = _value(root, "", frozenset(lists), frozenset(numbers), frozenset(flags))
+    if xml.local_name(root) != ROOT:
+        value = {xml.local_name(root): value}
+    return (_written(value, 0) + "\n").encode()
+
+
+def _value(node: xml.Element, path: str, lists: frozenset[str], numbers: frozenset[str], flags: frozenset[str]) -> Any:
+    if len(node) == 0:
+        content = node.text or ""
+        if path in numbers and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", content):
+            return Decimal(content)
+        return content == "true" if path in flags and content in ("true", "false") else content
+    members: dict[str, Any] = {}
+    for child in node:
+        name = xml.local_name(child)
+        inside = f"{path}/{name}".lstrip("/")
+        value = _value(child, inside, lists, numbers, flags)
+        if inside in lists:
+            members.setdefault(name, []).append(value)
+        else:
+            members[name] = value
+    return members
+
+
+def _written(value: Any, depth: int) -> str:
+    """JSON with numbers as exact as they are."""
+    inner, outer = "  " * (depth + 1), "  " * depth
+    if isinstance(value, dict):
+        parts = [
+            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_written(each, depth + 1)}" for key, each in value.items()
+        ]
+        return "{\n" + ",\n".join(parts) + f"\n{outer}}}" if parts else "{}"
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(f"{inner}{_written(each, depth + 1)}" for each in value) + f"\n{outer}]"
+    return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
