@@ -26,7 +26,7 @@ from tieout import intake
 from tieout.cases import queue
 from tieout.closing import carry, totals
 from tieout.issuing import generate
-from tieout.matching import platform, reconcile
+from tieout.matching import platform, reconcile, three_way
 from tieout.model.canon import CANON
 from tieout.model.errors import SourceError
 from tieout.model.ports import Progress
@@ -151,6 +151,9 @@ class _Conductor:
         reconcile.reconcile(
             store, *(plan for plan in plans if plan.kind == "settlement"), as_of=self.as_of, progress=self.progress
         )
+        for plan in plans:
+            if plan.kind == "three_way":
+                three_way.check(store, plan, as_of=self.as_of)
         documents = [plan for plan in plans if plan.kind == "platform"] or [self.workspace.catalogue.plans["platform"]]
         for plan in documents:
             platform.compare(store, plan, as_of=self.as_of)

@@ -43,7 +43,10 @@ from (
          coalesce(try_cast(i.invoice_total_amount_with_vat as decimal(18, 4)), 0) as total,
          case when e.object_id is null then 'matched' else 'exception' end as state
   from invoice i
-  left join (select distinct object_id from exception where "table" = 'invoice') e on e.object_id = i.invoice_id
+  left join (
+    select object_id from exception where "table" = 'invoice'
+    union select invoice_id from line_match where status = 'exception'
+  ) e on e.object_id = i.invoice_id
 )
 """
 

@@ -67,7 +67,10 @@ class Projector:
             for n, each in enumerate(mapping.tables):
                 frame = pl.concat(frames[str(n)])
                 frame = frame.with_columns(pl.int_range(frame.height, dtype=pl.Int64).alias(ROW))
-                made.setdefault(each.table, []).append(self._project(mapping, each, frame, values, into))
+                rows = self._project(mapping, each, frame, values, into)
+                if each.options.get("distinct"):
+                    rows = rows.unique(list(CANON[each.table].key), keep="first", maintain_order=True)
+                made.setdefault(each.table, []).append(rows)
             tables = {name: pl.concat(parts, how="diagonal") for name, parts in made.items()}
             if any(each.table == "statement" and each.each == "file" for each in mapping.tables):
                 tables, findings = running_balances(tables)

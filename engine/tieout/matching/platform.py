@@ -11,18 +11,13 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from tieout.matching.exceptions import insert, money
 from tieout.matching.limits import tolerance
 from tieout.model.definitions import MatchPlan
 from tieout.model.records import Query
 from tieout.store.engine import Store
 
 __all__ = ["FINDS", "compare"]
-
-# As model.records.exception_id: the first twelve digits of the SHA-256 over reason, table and object.
-_ID = "'EX-' || substr(sha256(reason || chr(31) || \"table\" || chr(31) || object_id), 1, 12)"
-_COLUMNS = (
-    'exception_id, reason, "table", object_id, related_id, party_id, amount, currency, message, evidence, source, line'
-)
 
 FINDS = (
     "missing_on_platform",
@@ -60,7 +55,7 @@ def _queries(plan: MatchPlan, as_of: dt.date) -> list[Query]:
     for each in plan.passes:
         reason = str(each.options["find"])
         rows, parameters = _rows(reason, each.options, as_of)
-        parts.append((each.name, _insert(reason, rows), parameters))
+        parts.append((each.name, insert(f"'{reason}'", rows), parameters))
     return [Query(f"platform, {name}", sql, parameters) for name, sql, parameters in parts]
 
 
@@ -88,25 +83,6 @@ def _rows(reason: str, options: Mapping[str, Any], as_of: dt.date) -> tuple[str,
             )
             return _DATE_DIFFERS.replace("{dates}", dates), {}
     return _EXCEPTIONS[reason], {}
-
-
-def _insert(reason: str, rows: str) -> str:
-    """Adds the exceptions of one reason that are not there yet."""
-    return f"""
-insert into exception ({_COLUMNS})
-with found as (select '{reason}' as reason, * from ({rows})), named as (select {_ID} as exception_id, * from found)
-select {_COLUMNS} from named
-where exception_id not in (select exception_id from exception)
-order by exception_id
-"""
-
-
-def _money(column: str) -> str:
-    """An amount as text, with two decimals unless digits would be lost."""
-    return (
-        f"case when {column} = cast({column} as decimal(24, 2)) then cast(cast({column} as decimal(24, 2)) as varchar) "
-        f"else cast({column} as varchar) end"
-    )
 
 
 def _key(column: str) -> str:
@@ -268,7 +244,7 @@ select 'invoice' as "table", d.invoice_id as object_id, d.invoice_number as rela
   case when d.is_credit then 'credit note ' else 'e-invoice ' end || coalesce(d.invoice_number, '(no number)')
     || ' is not in the ledger' as message,
   json_object('number', d.invoice_number, 'issue_date', d.issue_date, 'seller', d.seller_vat_identifier,
-              'buyer', d.buyer_vat_identifier, 'total', {_money("d.total")}) as evidence,
+              'buyer', d.buyer_vat_identifier, 'total', {money("d.total")}) as evidence,
   d.source, d.line
 from platform_document d
 where not d.is_cancelled and (d.issue_date is null or d.issue_date <= $newest)
@@ -297,9 +273,9 @@ with shown as (
   group by l."table", l.object_id
 )
 select g."table", g.object_id, s.d.invoice_id as related_id, g.party_id, g.amount, g.currency,
-  'ledger ' || {_money("g.amount")} || ' ' || g.currency || ', e-invoice '
-    || coalesce({_money("s.d.total")}, 'no total') || ' ' || coalesce(s.d.currency, '') as message,
-  json_object('ledger', {_money("g.amount")}, 'ledger_currency', g.currency, 'einvoice', {_money("s.d.total")},
+  'ledger ' || {money("g.amount")} || ' ' || g.currency || ', e-invoice '
+    || coalesce({money("s.d.total")}, 'no total') || ' ' || coalesce(s.d.currency, '') as message,
+  json_object('ledger', {money("g.amount")}, 'ledger_currency', g.currency, 'einvoice', {money("s.d.total")},
               'einvoice_currency', s.d.currency, 'number', s.d.invoice_number) as evidence,
   g.source, g.line
 from shown s
@@ -371,11 +347,11 @@ having count(distinct c.copy) > 1
 
 _CANCELLED_DOCUMENT = f"""
 with reasons as (
-  select r."table", r.object_id, r.invoice_id, r.invoice_number, {_money("r.total")} as total, r.issue_date, 'reversed' as how
+  select r."table", r.object_id, r.invoice_id, r.invoice_number, {money("r.total")} as total, r.issue_date, 'reversed' as how
   from platform_reversal r
   where abs(r.reversed) >= abs(r.booked)
   union all
-  select l."table", l.object_id, d.invoice_id, d.invoice_number, {_money("d.total")}, d.issue_date, d.invoice_status
+  select l."table", l.object_id, d.invoice_id, d.invoice_number, {money("d.total")}, d.issue_date, d.invoice_status
   from platform_link l
   join platform_document d using (invoice_id)
   where d.is_cancelled
@@ -384,7 +360,7 @@ select g."table", g.object_id, min(r.invoice_id) as related_id, any_value(g.part
   any_value(g.open_amount) as amount, any_value(g.currency) as currency,
   'cancelled on the platform (' || string_agg(distinct r.invoice_number, ', ' order by r.invoice_number)
     || '), still open in the ledger' as message,
-  json_object('number', any_value(g.reference), 'ledger_open', {_money("any_value(g.open_amount)")},
+  json_object('number', any_value(g.reference), 'ledger_open', {money("any_value(g.open_amount)")},
               'by', list(distinct struct_pack(number := r.invoice_number, total := r.total, issue_date := r.issue_date, how := r.how))
   ) as evidence,
   any_value(g.source) as source, any_value(g.line) as line

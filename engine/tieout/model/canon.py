@@ -1,8 +1,8 @@
 """The canonical tables as data: what every mapping fills, every rule may name and every stage reads.
 
 A table has a key, maybe a parent, and columns; a column has a type, a term (BT-/BG- of EN 16931, an ISO 20022 name, or
-a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``, ``ledger_tables``
-``run_tables``.
+a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``,
+``ledger_tables``, ``order_tables`` and ``run_tables``.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def table(
 
 
 def _canon() -> dict[str, Table]:
-    from tieout.model import invoice_tables, ledger_tables, run_tables
+    from tieout.model import invoice_tables, ledger_tables, order_tables, run_tables
 
-    tables = (*invoice_tables.TABLES, *ledger_tables.TABLES, *run_tables.TABLES)
+    tables = (*invoice_tables.TABLES, *ledger_tables.TABLES, *order_tables.TABLES, *run_tables.TABLES)
     return {each.name: each for each in tables}
 
 

@@ -39,6 +39,14 @@ REASONS: Mapping[str, Text] = MappingProxyType(
         "cancelled_document": Text(
             "Cancelled by credit note or red letter, still open in the ledger", "已作废或红冲单据"
         ),
+        "not_ordered": Text("Invoiced, but not ordered", "无订单的发票行"),
+        "not_received": Text("Invoiced, but not received", "未收货的发票行"),
+        "over_invoiced": Text("More invoiced than was ordered", "超订单开票"),
+        "quantity_differs": Text("Quantity differs from order or receipt", "数量不一致"),
+        "price_differs": Text("Price differs from the order", "单价不一致"),
+        "tax_differs": Text("Tax differs from the order", "税率不一致"),
+        "line_amount_differs": Text("Amount of the line differs from the order", "行金额不一致"),
+        "status_conflict": Text("Ledger, platform, tax office and payment contradict each other", "四方状态冲突"),
         "invalid_document": Text("E-invoice that breaks a fatal rule", "不合规的电子发票"),
         "rejected_by_platform": Text("E-invoice that the platform rejected", "平台退回的电子发票"),
         "unreadable_source": Text("File that could not be read", "无法读取的文件"),

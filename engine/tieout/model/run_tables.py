@@ -98,6 +98,64 @@ line | integer | - | The line in the file.
         key=("exception_id",),
     ),
     table(
+        "line_match",
+        "One line of a received invoice beside the order and the receipts it belongs to.",
+        """
+invoice_id | identifier | - | The invoice.
+row_no | integer | - | The line within the invoice.
+invoice_number | identifier | BT-1 | The number of the invoice.
+pass | text | - | The pass of the plan that found the order line; null where none did.
+purchase_order_id | identifier | BT-13 | The order.
+order_line_id | identifier | BT-132 | The line of the order.
+status | code | - | agrees, or exception where at least one field does not.
+order_status | code | - | linked, not_ordered or ambiguous.
+receipt_status | code | - | received, partly_received, not_received or not_required.
+quantity_status | code | - | agrees, within_tolerance, over, under, partial, differs (the unit) or unknown.
+price_status | code | - | agrees, within_tolerance, over, under, differs (the currency) or unknown.
+tax_status | code | - | agrees, differs or unknown.
+amount_status | code | - | agrees, within_tolerance, over, under, follows (the price or the unit explains it) or unknown.
+currency | code | BT-5 | The currency of the invoice.
+invoiced_quantity | quantity | BT-129 | The quantity of this line; negative on credit notes.
+invoiced_so_far | quantity | - | The quantity of this and all earlier lines for the order line.
+ordered_quantity | quantity | - | The quantity ordered.
+received_quantity | quantity | - | The quantity received and not refused, up to the as-of date.
+invoiced_price | unit_price | BT-146 | The price of the invoice.
+ordered_price | unit_price | - | The price of the order.
+invoiced_vat_rate | percentage | BT-152 | The rate of the invoice.
+ordered_vat_rate | percentage | - | The rate of the order.
+invoiced_amount | amount | BT-131 | The amount of the line without tax; negative on credit notes.
+source | text | - | The file.
+line | integer | - | The line in the file.
+""",
+        key=("invoice_id", "row_no"),
+    ),
+    table(
+        "invoice_status",
+        "One invoice in its four corners: ledger, e-invoice platform, tax office and payment.",
+        """
+ledger | code | - | receivable or payable.
+seller | identifier | - | The seller's tax identifier; for our own invoices without one the company code, for suppliers' the supplier number.
+invoice_key | identifier | BT-1 | The invoice's number, letters and digits only.
+year | integer | - | The year of the invoice; 0 where no side gives a date.
+invoice_number | identifier | BT-1 | The number as written.
+party_id | identifier | - | The customer or supplier.
+currency | code | - | The currency of the amounts.
+ledger_amount | money | - | What the ledger booked, with sign.
+open_amount | money | - | What is still open after this run.
+platform_amount | money | BT-112 | The total of the document, with sign.
+ledger_state | code | - | open, cleared or missing.
+platform_state | code | - | present, pending, accepted, rejected, cancelled or missing; null where nothing of a platform was read.
+tax_state | code | - | pending, accepted, rejected, cancelled or missing; null where nothing of a tax office was read.
+payment_state | code | - | open, part, paid, overpaid or returned; null where the ledger has no such invoice.
+conflict | text | - | The conflicts between the four, comma separated; null where they agree.
+exception_id | identifier | - | The exceptions that stand for the conflicts, comma separated.
+open_item_id | identifier | - | The ledger's item (of several, the smallest).
+invoice_id | identifier | - | The document (of several, the smallest).
+status_at | timestamp | - | When platform or tax office last said something.
+""",
+        key=("ledger", "seller", "invoice_key", "year"),
+    ),
+    table(
         "control_total",
         "One measure in one currency: what came in is matched, an exception or excluded.",
         """
