@@ -299,8 +299,9 @@ def _opened(folder: Path | None) -> Iterator[Store | None]:
 
 
 def _drop_working_tables(store: Store) -> None:
+    kept = {each.stored for each in CANON.values()}
     for name in store.tables():
-        if name not in CANON:
+        if name not in kept:
             store.execute(Query(f"drop {name}", f"drop table {quote(name)}"))
 
 

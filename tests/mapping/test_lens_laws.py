@@ -17,6 +17,7 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Field, Mapping
 
 WRITING = ["ubl/invoice", "ubl/credit_note", "cii/invoice", "cn/einvoice"]
+BESIDE = {"as_written", "element_place", "element_shape"}
 PROVENANCE = {"invoice_id", "mapping", "source", "line"}
 UBL_ONLY = {"has_vat_breakdown"}
 SECTIONS = {"has_process_control", "has_document_header", "has_agreement", "has_settlement"}
@@ -47,6 +48,8 @@ def read(name: str, content: bytes) -> dict[str, list[dict[str, object]]]:
 def rows_of(frames: dict[str, pl.DataFrame]) -> dict[str, list[dict[str, object]]]:
     rows = {}
     for table, frame in frames.items():
+        if table in BESIDE:
+            continue
         types = {c.name: c.sql_type for c in CANON[table].columns}
         rows[table] = [
             {k: value(v, types[k]) for k, v in row.items() if v is not None and k not in PROVENANCE}
@@ -282,7 +285,7 @@ def test_every_published_document_survives_being_read_and_written(shared: Path):
         first.add(lens(name), root, id)
         count += 1
     assert count > 1900
-    frames = first.frames()
+    frames = {table: frame for table, frame in first.frames().items() if table not in BESIDE}
     parts = {table: frame.partition_by("invoice_id", as_dict=True) for table, frame in frames.items()}
     by_mapping = {shipped(name).id: name for name in names}
     for (id,), invoice in parts["invoice"].items():

@@ -31,7 +31,7 @@ def export(store: Store, manifest: Mapping[str, Any], *, to: str, out: Path) -> 
         if to == "xlsx":
             return [_workpaper(store, manifest, out)]
         out.mkdir(parents=True, exist_ok=True)
-        return [_table(store, name, to, out) for name in CANON]
+        return [_table(store, name, to, out) for name, each in CANON.items() if not each.view]
     except OSError as exc:
         raise SourceError(f"{out}: cannot be written: {exc.strerror or exc}") from exc
 

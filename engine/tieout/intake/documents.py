@@ -11,6 +11,7 @@ import polars as pl
 from tieout.formats import json_document, xml
 from tieout.intake import detect
 from tieout.intake.batch import Gathered
+from tieout.mapping.inventory import Shapes
 from tieout.mapping.lens import Collector, Lens, pick
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
@@ -27,7 +28,8 @@ class TreeReader:
         self._mappings = [each for each in known if each.format == "xml"]
         self._of_json = [each for each in known if each.format == "json_document"]
         self._lenses: dict[str, Lens] = {}
-        self._collector = Collector()
+        self._shapes = Shapes()
+        self._collector = Collector(self._shapes)
         self._read: dict[str, tuple[str, str | None]] = {}
 
     @property
@@ -79,7 +81,7 @@ class TreeReader:
         """Adds the rows and findings of what was read since the last flush."""
         if not self._read:
             return
-        collector, self._collector = self._collector, Collector()
+        collector, self._collector = self._collector, Collector(self._shapes)
         read, self._read = self._read, {}
         into.findings += collector.findings
         for name, frame in collector.frames().items():

@@ -38,7 +38,9 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
         batch = reader.batch()
         findings.extend(batch.findings)
         for name, frame in batch.frames.items():
-            if name != "finding":
+            if name == "element_shape":
+                store.append_new(name, frame)
+            elif name != "finding":
                 store.append(name, _known(name, frame))
 
     for each in sources:

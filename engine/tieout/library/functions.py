@@ -14,6 +14,7 @@ from tieout.library.language import (
     INTEGER,
     MAX_DIGITS,
     READINGS,
+    TEXT,
     UNKNOWN,
     Kind,
     number,
@@ -157,6 +158,8 @@ def named(check: Checker, node: Any) -> Kind:
         return divide(check, node)
     if name == "in_code_list":
         return in_code_list(check, node)
+    if name == "written":
+        return written(check, node)
     if name in IDENTIFIER_CHECKS:
         if len(node.expressions) != 1:
             return check.note(node, f"{name} takes one value")
@@ -182,6 +185,20 @@ def in_code_list(check: Checker, node: Any) -> Kind:
         return check.note(parts[1], f"no code list '{parts[1].name}'{hint}")
     node.set("this", "in_code_list")
     return BOOLEAN
+
+
+def written(check: Checker, node: Any) -> Kind:
+    """The text of a column as its document writes it; ``as_written`` holds it where the value does not show it."""
+    if len(node.expressions) != 1 or node.expressions[0].key != "column":
+        return check.note(node, "written takes one column, such as written(amount)")
+    if check.visit(node.expressions[0]) is UNKNOWN:
+        return UNKNOWN
+    if "invoice" not in chain(node.expressions[0].table):
+        return check.note(
+            node, f"written is for invoices and what belongs to them, not for {node.expressions[0].table}"
+        )
+    node.set("this", "written")
+    return TEXT
 
 
 def divide(check: Checker, node: Any) -> Kind:

@@ -168,6 +168,7 @@ SPECIAL = {
     "cast": "cast(a as date)",
     "div": "div(a, b, decimals)",
     "in_code_list": "in_code_list(code, 'LIST')",
+    "written": "written(column)",
     "date": "date '2024-12-31'",
 }
 

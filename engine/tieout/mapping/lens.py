@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from tieout.formats.xml import Element, local_name, namespace
+from tieout.mapping.inventory import Inventory, Shapes
 from tieout.mapping.lens_compile import Plan, compile_plan, texts_of
 from tieout.mapping.lens_read import read_tables
 from tieout.mapping.lens_write import write
@@ -54,10 +55,13 @@ def pick(mappings: Iterable[Mapping], root: Element) -> Mapping | None:
 class Collector:
     """Rows of many documents, of any number of mappings, until they are made into frames.
 
+    shapes: those that the store has already; by default none.
+
     Frames and findings can be pickled; the collector itself stays in its process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: Shapes | None = None) -> None:
+        self._shapes = shapes or Shapes()
         self._walks: dict[int, tuple[Lens, Walk, list[tuple[str, str]]]] = {}
         self._made: tuple[dict[str, pl.DataFrame], list[Finding]] | None = None
 
@@ -65,7 +69,8 @@ class Collector:
         """Reads one document. Its rows carry document_id as invoice_id, and the source (the same unless given)."""
         self._made = None
         if id(lens) not in self._walks:
-            self._walks[id(lens)] = (lens, Walk(lens.plan.trie), [])
+            inventory = Inventory(self._shapes) if "inventory" in lens.mapping.settings else None
+            self._walks[id(lens)] = (lens, Walk(lens.plan.trie, inventory), [])
         _, rows, names = self._walks[id(lens)]
         names.append((document_id, document_id if source is None else source))
         rows.add(root, namespace(root))
@@ -90,7 +95,12 @@ class Collector:
             for lens, rows, names in self._walks.values():
                 tables, found = read_tables(lens.plan, rows, names)
                 findings += found
+                if rows.inventory:
+                    tables["element_place"] = rows.inventory.frame([name for name, _ in names])
                 for table, frame in tables.items():
                     frames.setdefault(table, []).append(frame)
+            shapes = self._shapes.frame()
+            if shapes.height:
+                frames["element_shape"] = [shapes]
             self._made = ({table: pl.concat(parts) for table, parts in frames.items()}, findings)
         return self._made

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tieout.mapping.inventory import Names
 from tieout.mapping.paths import Path, PathSyntaxError, Step, parse_path, qualified
 from tieout.mapping.trie import Trie
 from tieout.mapping.values import Kind, kind_of
@@ -107,7 +108,11 @@ def compile_plan(mapping: Mapping) -> Plan:
 class _Compiler:
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
-        self.trie = Trie()
+        kept = mapping.settings.get("inventory", {})
+        self.trie = Trie(
+            Names({**kept.get("prefixes", {}), **mapping.namespaces}),
+            frozenset(str(name).lstrip("@") for name in kept.get("values", ())),
+        )
         self.mistakes: list[Mistake] = []
         self.empty = str(mapping.settings.get("empty", "kept"))
         self.text = Kind("text", empty=self.empty)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from tieout.mapping.as_written import SCHEMA, odd_texts
 from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source, texts_of
 from tieout.mapping.lens_rows import enclosing, first, rows_of, seen
 from tieout.mapping.trie import Problem, Row, Walk
@@ -50,7 +51,10 @@ class _Reader:
         self.row_nos: dict[str, list[int]] = {}
         self.counts: dict[str, Counter[int]] = {}
         self.rows: dict[str, list[tuple[Block, list[Row]]]] = {}
-        self.index: dict[tuple[str, int, int], dict[int, int]] = {}
+        self.index: dict[tuple[str, int, int], dict[int, list[int]]] = {}
+        self.numbers: dict[str, list[tuple[Any, Any, Any]]] = {}
+        """For each table, invoice_id, line_row_no and row_no of each of its rows."""
+        self.odd: list[tuple[Any, ...]] = []
 
     # --- rows ---
 
@@ -63,6 +67,8 @@ class _Reader:
         documents = [enclosing(row, block.ups)[0] for row in rows]
         self._identify(block, rows, documents, values)
         frame = self._frame(block, rows, documents, values)
+        if self.walk.inventory:
+            self._odd(block, frame, values)
         places = self.places.setdefault(table, {})
         places.update({id(row): n for n, row in enumerate(rows, len(places))})
         made = self.made.setdefault(table, {})
@@ -214,6 +220,44 @@ class _Reader:
             return [str(count[id(row)]) for row in rows]
         return [decimal_text(total.get(id(row), Decimal(0))) for row in rows]
 
+    # --- as written ---
+
+    def _odd(self, block: Block, frame: pl.DataFrame, values: dict[str, Values]) -> None:
+        """Notes the texts that the values of a block do not show."""
+        keys = [
+            frame[name].to_list() if name in frame.columns else [None] * frame.height
+            for name in ("invoice_id", "line_row_no", "row_no")
+        ]
+        numbers = list(zip(*keys, strict=True))
+        self.numbers.setdefault(block.table.name, []).extend(numbers)
+        for planned in block.columns:
+            options, name = planned.field.options, planned.column.name
+            if planned.sources and not options.get("present"):
+                texts = values[name]
+                self.odd += [
+                    (numbers[n][0], block.table.name, *numbers[n][1:], name, texts[n])
+                    for n in odd_texts(planned.column, planned.kind, texts)
+                ]
+
+    def as_written(self) -> pl.DataFrame:
+        """The rows of ``as_written``, those of values that had to be settled among them."""
+        takers: dict[tuple[int, int], list[tuple[Block, Planned]]] = {}
+        for block in self.plan.blocks:
+            for planned in block.columns:
+                for source in planned.sources:
+                    takers.setdefault((source.scope, source.index), []).append((block, planned))
+        rows = dict.fromkeys(row[:-1] for row in self.odd)
+        texts: dict[tuple[Any, ...], str] = {row[:-1]: row[-1] for row in self.odd}
+        for row, slot, text, _ in self.walk.raw:
+            for block, planned in takers.get((slot.scope, slot.index), ()):
+                table = block.table.name
+                for place in self._places(table, row, slot.scope):
+                    invoice_id, line_row_no, row_no = self.numbers[table][place]
+                    key = (invoice_id, table, line_row_no, row_no, planned.column.name)
+                    rows[key] = None
+                    texts[key] = text
+        return pl.DataFrame([(*key, texts[key]) for key in rows], schema=SCHEMA, orient="row")
+
     # --- identity ---
 
     def _identify(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> None:
@@ -296,7 +340,10 @@ class _Reader:
         return numbers
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        return {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.parts.items()}
+        made = {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.parts.items()}
+        if self.walk.inventory:
+            made["as_written"] = self.as_written()
+        return made
 
     # --- findings ---
 
@@ -305,18 +352,25 @@ class _Reader:
 
     def _place(self, table: str, problem: Problem) -> int | None:
         """The position of the (first) row of a table that takes a value of the problem's row."""
+        places = self._places(table, problem.row, problem.slot.scope)
+        return places[0] if places else None
+
+    def _places(self, table: str, row: Row, scope: int) -> list[int]:
+        """The positions of the rows of a table that lie in a row of a scope."""
         for block, rows in self.rows.get(table, ()):
-            own, scope = self.plan.trie.scopes[block.scope], problem.slot.scope
+            own = self.plan.trie.scopes[block.scope]
             if scope not in self.plan.trie.around(own):
                 continue
             hops = own.hops(self.plan.trie.scopes[scope], self.plan.trie.scopes)
             key = (table, block.scope, hops)
             if key not in self.index:
-                self.index[key] = {id(enclosing(row, hops)): self.places[table][id(row)] for row in reversed(rows)}
-            place = self.index[key].get(id(problem.row))
-            if place is not None:
-                return place
-        return None
+                index: dict[int, list[int]] = {}
+                for each in rows:
+                    index.setdefault(id(enclosing(each, hops)), []).append(self.places[table][id(each)])
+                self.index[key] = index
+            if places := self.index[key].get(id(row)):
+                return places
+        return []
 
     def _finding(self, problem: Problem) -> Finding:
         document_id, source = self.names[problem.document]

@@ -16,6 +16,9 @@ from tieout.model.records import Document, Finding
 __all__ = ["read_back"]
 
 
+# What only tells how a document was written.
+_BESIDE = ("as_written", "element_place", "element_shape")
+
 # Compiled lenses by the identity of their mapping; a lens holds its mapping, so that the identity stays its own.
 _LENSES: dict[int, Lens] = {}
 
@@ -37,7 +40,8 @@ def read_back(
             collector.add(_lens(mapping), _root(content, mapping, invoice_id), invoice_id)
         except FormatError as exc:
             unread.append(Finding("IN-FORMAT", "fatal", exc.message, table="document", object_id=invoice_id))
-    return collector.frames(), [*unread, *collector.findings]
+    frames = {name: frame for name, frame in collector.frames().items() if name not in _BESIDE}
+    return frames, [*unread, *collector.findings]
 
 
 def _root(content: bytes, mapping: Mapping, name: str) -> xml.Element:

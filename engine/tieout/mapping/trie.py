@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from tieout.formats.xml import Element, line_of, walk
+from tieout.mapping.inventory import Inventory, Names
 from tieout.mapping.paths import Path, Step, Test
 from tieout.mapping.values import SPACE, Kind
 
@@ -20,6 +21,8 @@ __all__ = ["Problem", "Row", "Scope", "Slot", "Trie", "Walk"]
 
 Row: TypeAlias = list[Any]
 FIRST_SLOT = 2
+DEPTH = 200
+"""The inventory looks no deeper: no invoice is, and a hostile document must not fill the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ class _Take:
 class Trie:
     """The paths of a mapping, ready to walk documents of any root namespace. Built once by ``Lens.compile``."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None, valued: frozenset[str] = frozenset()) -> None:
+        self.names, self.valued = names or Names({}), valued
         self.scopes = [Scope(0, ())]
         self._root = _Spec()
         self._by_steps: dict[tuple[Step, ...], Scope] = {(): self.scopes[0]}
@@ -176,7 +180,7 @@ class Trie:
     def node(self, namespace: str) -> _Node:
         """The trie for documents whose root has the namespace."""
         if namespace not in self._compiled:
-            self._compiled[namespace] = _Node([self._root], self, namespace)
+            self._compiled[namespace] = _Node([self._root], self, namespace, "")
         return self._compiled[namespace]
 
     def reference(self, column: str, walk_state: Walk, namespace: str) -> str | None:
@@ -200,9 +204,13 @@ def _named(name: str, namespace: str) -> str:
 class _Node:
     """One element of the trie with every predicate decided."""
 
-    __slots__ = ("any", "attributes", "bare", "deep", "kids", "marks", "scopes", "simple", "texts")
+    __slots__ = ("any", "attributes", "bare", "deep", "depth", "kids", "marks", "namespace", "path", "scopes", "simple", "strays",
+                 "texts", "trie")  # fmt: skip
 
-    def __init__(self, specs: list[_Spec], trie: Trie, namespace: str) -> None:
+    def __init__(self, specs: list[_Spec], trie: Trie, namespace: str, path: str) -> None:
+        self.trie, self.namespace, self.path = trie, namespace, path
+        self.depth = path.count("/")
+        self.strays: dict[str, _Node] = {}
         self.scopes = tuple((s, trie.scopes[s].parent, trie.scopes[s].width) for spec in specs for s in spec.scopes)
         self.texts = tuple(
             (take.slot.scope, take.slot.index, take.check, take) for spec in specs for take in spec.texts
@@ -218,9 +226,9 @@ class _Node:
             for name, entries in spec.kids.items():
                 gathered.setdefault(_named(name, namespace), []).extend(entries)
         self.kids: dict[str, _Node | _Choice] = {
-            name: _Choice(entries, trie, namespace)
+            name: _Choice(entries, trie, namespace, self.below(name))
             if any(tests for tests, _ in entries)
-            else _Node([spec for _, spec in entries], trie, namespace)
+            else _Node([spec for _, spec in entries], trie, namespace, self.below(name))
             for name, entries in gathered.items()
         }
         self.any = self.kids.pop("*", None)
@@ -232,14 +240,28 @@ class _Node:
             only = self.texts[0]
             self.simple = None if only[3].collect else only
 
+    def below(self, tag: str) -> str:
+        """The path of a child."""
+        name = self.trie.names.show(tag, self.namespace)
+        return f"{self.path}/{name}" if self.path else name
+
+    def stray(self, tag: str) -> _Node:
+        """A node that takes nothing, for an element the mapping does not know."""
+        if tag not in self.strays:
+            if len(self.strays) > 1_000:
+                self.strays.clear()
+            self.strays[tag] = _Node([], self.trie, self.namespace, self.below(tag))
+        return self.strays[tag]
+
 
 class _Choice:
     """An element whose meaning depends on predicates: the node is put together from those that hold, once a combination."""
 
-    __slots__ = ("_always", "_conditions", "_namespace", "_nodes", "_tested", "_trie")
+    __slots__ = ("_always", "_conditions", "_namespace", "_nodes", "_tested", "_trie", "path")
     simple = None
 
-    def __init__(self, entries: list[tuple[tuple[Test, ...], _Spec]], trie: Trie, namespace: str) -> None:
+    def __init__(self, entries: list[tuple[tuple[Test, ...], _Spec]], trie: Trie, namespace: str, path: str) -> None:
+        self.path = path
         # A predicate and its negation are asked for once.
         asked = dict.fromkeys(dataclasses.replace(test, negated=False) for tests, _ in entries for test in tests)
         numbers = {test: n for n, test in enumerate(asked)}
@@ -258,7 +280,7 @@ class _Choice:
         node = self._nodes.get(holds)
         if node is None:
             chosen = [spec for tests, spec in self._tested if all(holds[n] is wanted for n, wanted in tests)]
-            node = self._nodes[holds] = _Node(self._always + chosen, self._trie, self._namespace)
+            node = self._nodes[holds] = _Node(self._always + chosen, self._trie, self._namespace, self.path)
         return node
 
 
@@ -293,8 +315,11 @@ class _Condition:
 class Walk:
     """The rows that documents gave, by scope, and the texts that did not fit."""
 
-    def __init__(self, trie: Trie) -> None:
+    def __init__(self, trie: Trie, inventory: Inventory | None = None) -> None:
         self._trie = trie
+        self.inventory = inventory
+        self.raw: list[tuple[Row, Slot, str, int]] = []
+        """Texts that the values of their rows do not show: row, slot, text, document."""
         self.rows: list[list[Row]] = [[] for _ in trie.scopes]
         self.open: list[Row] = [[] for _ in trie.scopes]
         self.problems: list[Problem] = []
@@ -312,7 +337,69 @@ class Walk:
         self.open[0] = row
         self.rows[0].append(row)
         self._enter(root, node)
-        self._descend(root, node)
+        if self.inventory is None:
+            self._descend(root, node)
+        else:
+            self.inventory.next = 1
+            self._take_stock(root, node, 0, self.inventory)
+
+    def _take_stock(self, element: Element, above: _Node, number: int, inventory: Inventory) -> None:
+        """As ``_descend``, over every element, known or not; what each holds goes to the inventory."""
+        opened, kids, valued = self.open, above.kids, self._trie.valued
+        signature: list[Any] = []
+        inner: list[tuple[Element, _Node | _Choice, int]] = []
+        for child in element:
+            tag = child.tag
+            node = kids.get(tag) or above.any or above.stray(tag)
+            if node.simple is not None:
+                scope, index, check, take = node.simple
+                row = opened[scope]
+                if row[index] is None:
+                    text = child.text or ""
+                    if check is None or check(text):
+                        row[index] = text
+                    else:
+                        self._settle(child, text, row, index, take)
+            if len(child):
+                inner.append((child, node, len(signature)))
+                signature.append(tag)
+                continue
+            if node.simple is None:
+                inner.append((child, node, -1))
+            items = child.items()
+            blank = not (child.text or "").strip(SPACE)
+            if items or blank:
+                signature.append((tag, blank, tuple([(k, v if k in valued else None) for k, v in items])))
+            else:
+                signature.append(tag)
+        own = tuple([(k, v if k in valued else None) for k, v in element.items()])
+        key = (above.path, own, *signature)
+        shape, size = inventory.shapes.known.get(key) or self._shaped(key, above, inventory)
+        first = inventory.next
+        inventory.next = first + size
+        inventory.places += (self.document, number, shape, first, line_of(element))
+        for child, node, ordinal in inner:
+            if isinstance(node, _Choice):
+                node = node.decide(child, self)
+            if not node.bare and node.simple is None:
+                self._enter(child, node)
+            if ordinal >= 0 and node.depth < DEPTH:
+                self._take_stock(child, node, first + ordinal, inventory)
+
+    def _shaped(self, key: tuple[Any, ...], above: _Node, inventory: Inventory) -> tuple[int, int]:
+        show, home = self._trie.names.show, above.namespace
+        path, own, *children = key
+        return inventory.shapes.make(
+            key,
+            path,
+            [(show(name, home), value) for name, value in own],
+            [
+                (show(child, home), False, ())
+                if isinstance(child, str)
+                else (show(child[0], home), child[1], [(show(name, home), value) for name, value in child[2]])
+                for child in children
+            ],
+        )
 
     def _descend(self, element: Element, above: _Node) -> None:
         get, opened, other = above.kids.get, self.open, above.any
@@ -374,6 +461,8 @@ class Walk:
         """The rare text that is not at once what it should be: kept where it can be, else noted."""
         settled = take.kind.settle(text)
         row[index] = settled.value
+        if self.inventory is not None and settled.value != text and take.kind.shows(settled.value):
+            self.raw.append((row, take.slot, text, self.document))
         if settled.problem:
             self.problems.append(
                 Problem(

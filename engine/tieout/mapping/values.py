@@ -68,6 +68,10 @@ class Kind:
             return fast
         return lambda text: text.strip(SPACE).casefold() not in self.nothing and (fast is None or fast(text))
 
+    def shows(self, value: str | None) -> bool:
+        """Whether the value is the text of its element, rather than a code for it or what a pattern finds nothing in."""
+        return not self.codes and not (self.match and value is None)
+
     def _fast(self) -> Callable[[str], object] | None:
         if self.name != "text":
             return _FAST[self.name](self).fullmatch

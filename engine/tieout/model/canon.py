@@ -1,7 +1,7 @@
 """The canonical tables as data: what every mapping fills, every rule may name and every stage reads.
 
 A table has a key, maybe a parent, and columns; a column has a type, a term (BT-/BG- of EN 16931, an ISO 20022 name, or
-a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``,
+a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``, ``inventory_tables``,
 ``ledger_tables``, ``order_tables`` and ``run_tables``.
 """
 
@@ -61,6 +61,13 @@ class Table:
     key: tuple[str, ...]
     parent: str | None = None
     term: str = ""
+    view: str = ""
+    """A select that makes its rows of other tables, for a table that is mostly not stored as such."""
+
+    @property
+    def stored(self) -> str:
+        """The name of the physical table that rows are appended to."""
+        return f"given_{self.name}" if self.view else self.name
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:
@@ -80,6 +87,7 @@ def table(
     key: tuple[str, ...],
     parent: str | None = None,
     term: str = "",
+    view: str = "",
 ) -> Table:
     """A Table from lines ``column | type | term | description``; blank lines are skipped."""
     columns = []
@@ -88,13 +96,14 @@ def table(
         if kind not in SQL_TYPES:
             raise ValueError(f"{name}.{column}: no type {kind!r}")
         columns.append(Column(column, kind, column_term, sentence))
-    return Table(name, description, tuple(columns), key, parent, term)
+    return Table(name, description, tuple(columns), key, parent, term, view)
 
 
 def _canon() -> dict[str, Table]:
-    from tieout.model import invoice_tables, ledger_tables, order_tables, run_tables
+    from tieout.model import inventory_tables, invoice_tables, ledger_tables, order_tables, run_tables
 
-    tables = (*invoice_tables.TABLES, *ledger_tables.TABLES, *order_tables.TABLES, *run_tables.TABLES)
+    modules = (invoice_tables, inventory_tables, ledger_tables, order_tables, run_tables)
+    tables = [each for module in modules for each in module.TABLES]
     return {each.name: each for each in tables}
 
 

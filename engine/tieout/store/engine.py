@@ -58,6 +58,9 @@ class Store:
         store = cls._connect(path, limits, read_only=False)
         for each in CANON.values():
             store.execute(Query(f"create {each.name}", _create_statement(each)))
+        for each in CANON.values():
+            if each.view:
+                store.execute(Query(f"create {each.name}", _create_view(each)))
         return store
 
     @classmethod
@@ -155,10 +158,20 @@ class Store:
             self.execute(
                 Query(
                     f"append {table}",
-                    f"insert into {quote(table)} ({names}) select {casts} from {quote(view)}",
+                    f"insert into {quote(canonical.stored)} ({names}) select {casts} from {quote(view)}",
                 )
             )
         return frame.height
+
+    def append_new(self, table: str, frame: pl.DataFrame) -> int:
+        """Appends the rows whose first key column is in no row of the table yet, and returns their number."""
+        key = CANON[table].key[0]
+        known = self.fetch(Query(f"known {table}", f"select distinct {quote(key)} from {quote(table)}"))[key]
+        return self.append(table, frame.filter(~pl.col(key).is_in(known.implode())))
+
+    def clear(self, table: str) -> None:
+        """Takes out all rows that were appended to a canonical table."""
+        self.execute(Query(f"clear {table}", f"delete from {quote(CANON[table].stored)}"))
 
     @contextlib.contextmanager
     def registered(self, frame: pl.DataFrame, name: str | None = None) -> Iterator[str]:
@@ -182,6 +195,10 @@ class Store:
 
     def count(self, name: str) -> int:
         return int(self.scalar(Query(f"count {name}", f"select count(*) from {quote(name)}")))
+
+    def any(self, name: str) -> bool:
+        """Whether a table has a row."""
+        return self.scalar(Query(f"any {name}", f"select 1 from {quote(name)} limit 1")) is not None
 
     # --- life ---
 
@@ -210,7 +227,15 @@ class Store:
 
 def _create_statement(each: Table) -> str:
     columns = ",\n  ".join(f"{quote(column.name)} {column.sql_type}" for column in each.columns)
-    return f"create table {quote(each.name)} (\n  {columns}\n)"
+    return f"create table {quote(each.stored)} (\n  {columns}\n)"
+
+
+def _create_view(each: Table) -> str:
+    columns = ", ".join(quote(column.name) for column in each.columns)
+    return (
+        f"create view {quote(each.name)} as\nselect {columns} from ({each.view.strip()})\n"
+        f"union all\nselect {columns} from {quote(each.stored)}"
+    )
 
 
 def _first_line(exc: Exception) -> str:

@@ -29,8 +29,8 @@ class TableSeal:
 
 
 def digests(store: Store) -> pl.DataFrame:
-    """One row a row of every canonical table: ``table``, ``key`` (text), ``digest`` (hexadecimal), in the order of the key."""
-    frames = [store.fetch(_digest_query(each)) for each in CANON.values()]
+    """One row a row of every canonical table (not of views): ``table``, ``key`` (text), ``digest`` (hexadecimal), in the order of the key."""
+    frames = [store.fetch(_digest_query(each)) for each in CANON.values() if not each.view]
     return pl.concat([frame for frame in frames if frame.height] or frames[:1])
 
 
@@ -45,7 +45,7 @@ def seals(row_digests: pl.DataFrame) -> list[TableSeal]:
         for key, frame in row_digests.group_by("table", maintain_order=True)
     }
     empty = hashlib.sha256(b"").hexdigest()
-    return [found.get(name, TableSeal(name, 0, empty)) for name in CANON]
+    return [found.get(name, TableSeal(name, 0, empty)) for name, each in CANON.items() if not each.view]
 
 
 def compare(sealed: pl.DataFrame, found: pl.DataFrame) -> str | None:

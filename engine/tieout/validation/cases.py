@@ -200,7 +200,7 @@ def _load(store: Store, batch: Sequence[_Case]) -> None:
 def _empty(store: Store, batch: Sequence[_Case]) -> None:
     tables = {table for case in batch for table in _completed(case)}
     for table in sorted(tables):
-        store.execute(Query(f"empty {table}", f"delete from {quote(table)}"))
+        store.clear(table)
 
 
 def _text(value: Any) -> str | None:

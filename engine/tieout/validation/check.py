@@ -23,8 +23,8 @@ from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation.compile import compile_rules, object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
-from tieout.validation.program import Compiled, Plan, Program, Value
-from tieout.validation.rows import Codes, Lookup, lineage, quoted, text_literal
+from tieout.validation.program import Compiled, Plan, Program
+from tieout.validation.rows import Codes, Lookup, lineage, quoted, shown, text_literal
 
 __all__ = ["check", "prepared"]
 
@@ -49,7 +49,7 @@ def check(
     Raises StoreError where a statement fails as a whole.
     """
     ids = None if documents is None else sorted(set(documents))
-    tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.count(name)]
+    tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.any(name)]
     chosen = _Packs(rule_sets)
     careful: frozenset[str] | None = frozenset()
     while True:
@@ -206,7 +206,7 @@ def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Qu
     columns: dict[str, str] = {}
     for rule in fired:
         for value in (*rule.evidence, *rule.shown.values()):
-            columns.setdefault(_shown(value), f"v{len(columns)}")
+            columns.setdefault(shown(value.sql, value.type), f"v{len(columns)}")
     place = ["source", "line"] if {"source", "line"} <= set(CANON[table].by_name) else []
     selected = [
         f"{object_id(table)} as object_id",
@@ -232,8 +232,10 @@ def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Qu
 
 def _finding(program: Program, compiled: Compiled, number: int, columns: dict[str, str], placed: bool) -> str:
     rule = compiled.rule
-    names = {name: columns[_shown(value)] for name, value in compiled.shown.items()}
-    pairs = ", ".join(f"{text_literal(value.name)}, {columns[_shown(value)]}" for value in compiled.evidence)
+    names = {name: columns[shown(value.sql, value.type)] for name, value in compiled.shown.items()}
+    pairs = ", ".join(
+        f"{text_literal(value.name)}, {columns[shown(value.sql, value.type)]}" for value in compiled.evidence
+    )
     fixed = [rule.finding_id, rule.pack, rule.severity, program.table]
     return (
         f"select {', '.join(map(text_literal, fixed))}, object_id, row_no, {text_literal(', '.join(rule.terms))},\n"
@@ -258,19 +260,6 @@ def _message(template: str, names: dict[str, str], empty: str) -> str:
         elif piece:
             parts.append(text_literal(piece))
     return " || ".join(parts) or "''"
-
-
-def _shown(value: Value) -> str:
-    """SQL for the value as a person reads it: amounts with two decimals at least, rates without idle zeros."""
-    text = f"cast({value.sql} as varchar)"
-    match value.type:
-        case "money" | "amount":
-            return f"regexp_replace({text}, '(\\.\\d\\d\\d*?)0+$', '\\1')"
-        case "quantity" | "unit_price" | "percentage" | "rate" | "score":
-            return f"regexp_replace({text}, '\\.?0+$', '')"
-        case "text" | "code" | "identifier":
-            return value.sql
-    return text
 
 
 def _number(store: Store) -> None:

@@ -165,7 +165,7 @@ class _Writer:
             self.settle(child, rows, values)
         if isinstance(node, exp.Column):
             rows.need(node.table)
-            label = node.name if node.table == self.rule.table else f"{node.table}.{node.name}"
+            label = self.label(node)
             values.setdefault(label, Value(label, quoted(node.table, node.name), _type(node)))
         elif isinstance(node, exp.Placeholder):
             text = self.parameter(node.name, rows)
@@ -173,11 +173,23 @@ class _Writer:
                 values.setdefault(f"${node.name}", Value(f"${node.name}", text, "parameter"))
             node.replace(exp.Var(this=text))
         elif isinstance(node, exp.Anonymous):
-            node.replace(exp.Var(this=self.looked_up(node, rows)))
+            text = self.looked_up(node, rows)
+            if node.name == "written":
+                label = f"written({self.label(node.expressions[0])})"
+                values.setdefault(label, Value(label, text, "text"))
+            node.replace(exp.Var(this=text))
+
+    def label(self, column: exp.Expr) -> str:
+        """The column as the rule's author names it."""
+        assert isinstance(column, exp.Column)
+        return column.name if column.table == self.rule.table else f"{column.table}.{column.name}"
 
     def looked_up(self, node: exp.Anonymous, rows: Rows) -> str:
         """A verdict of an identifier check or a code list; null for a null."""
         tree = node.expressions[0]
+        if node.name == "written":
+            assert isinstance(tree, exp.Column)
+            return rows.written(tree.table, tree.name)
         value = f"try({_render(tree)})" if self.careful and _may_fail(tree) else _render(tree)
         if node.name != "in_code_list":
             return f"{rows.lookup(node.name, value)}.valid"

@@ -13,7 +13,7 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Code
 from tieout.model.records import Query
 
-__all__ = ["Codes", "Group", "Groups", "Lookup", "Rows", "Step", "lineage", "quoted", "text_literal"]
+__all__ = ["Codes", "Group", "Groups", "Lookup", "Rows", "Step", "lineage", "quoted", "shown", "text_literal"]
 
 
 def quoted(table: str, column: str) -> str:
@@ -24,6 +24,18 @@ def quoted(table: str, column: str) -> str:
 def text_literal(text: str) -> str:
     """The text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def shown(value: str, type: str) -> str:
+    """SQL for a value as text: amounts with two decimals at least, other numbers without idle zeros."""
+    match type:
+        case "money" | "amount":
+            return f"regexp_replace(cast({value} as varchar), '(\\.\\d\\d\\d*?)0+$', '\\1')"
+        case "quantity" | "unit_price" | "percentage" | "rate" | "score":
+            return f"regexp_replace(cast({value} as varchar), '\\.?0+$', '')"
+        case "text" | "code" | "identifier":
+            return value
+    return f"cast({value} as varchar)"
 
 
 def lineage(table: str) -> tuple[str, ...]:
@@ -92,6 +104,7 @@ class Groups:
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str, str | None], Group] = {}
         self._numbers: dict[str, int] = {}
+        self._written: dict[tuple[str, str], tuple[str, str]] = {}
         self.code_lists: set[str] = set()
         """The names of the code lists that were asked for."""
 
@@ -112,9 +125,25 @@ class Groups:
             self._groups[place] = Group(self.name("g"), rows, keys)
         return self._groups[place]
 
+    def written(self, table: str, column: str) -> tuple[str, str]:
+        """The working table of a column's texts as written, and what joins it to the column's table."""
+        if (table, column) not in self._written:
+            keys = [name for name in ("invoice_id", "line_row_no", "row_no") if name in CANON[table].key]
+            alias = self.name("t")
+            self._written[table, column] = alias, " and ".join(f"{alias}.{key} = {quoted(table, key)}" for key in keys)
+        return self._written[table, column]
+
     def steps(self) -> list[Step]:
-        """Each group's look-ups, then the group."""
-        steps: list[Step] = []
+        """The texts as written, then each group's look-ups and the group."""
+        steps: list[Step] = [
+            Query(
+                f"~{alias}",
+                f'create or replace temp table "~{alias}" as\n'
+                "select invoice_id, line_row_no, row_no, text from as_written\n"
+                f"where table_name = {text_literal(table)} and column_name = {text_literal(column)}",
+            )
+            for (table, column), (alias, _) in self._written.items()
+        ]
         for group in self._groups.values():
             steps += [*group.rows.steps(), group.query()]
         return steps
@@ -170,6 +199,12 @@ class Rows:
             self._steps.append(Lookup(check, f"~{check}", Query(f"values for {check}", distinct)))
             self._joins[alias] = f'left join "~{check}" as {alias} on {alias}.value = {value}'
         return alias
+
+    def written(self, table: str, column: str) -> str:
+        """SQL for the text of the column as its document writes it; null where it is absent."""
+        alias, on = self.groups.written(table, column)
+        self._joins.setdefault(alias, f'left join "~{alias}" as {alias} on {on}')
+        return f"coalesce({alias}.text, {shown(quoted(table, column), CANON[table].by_name[column].type)})"
 
     def code(self, name: str, value: str) -> str:
         """The alias of the row of the code list that has the value as its code."""
