@@ -70,6 +70,9 @@ TOP = {
     "examine": "run",
     "second_opinion": "run",
     "verify": "run",
+    "revision": "workspace",
+    "replay": "run",
+    "difference": "run",
 }
 
 

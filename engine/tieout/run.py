@@ -14,7 +14,7 @@ import os
 import platform as machine
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,9 +28,11 @@ from tieout.closing import carry, totals
 from tieout.issuing import generate
 from tieout.matching import platform, reconcile, three_way
 from tieout.model.canon import CANON
+from tieout.model.definitions import MatchPlan
 from tieout.model.errors import SourceError
 from tieout.model.ports import Progress
 from tieout.model.records import Query
+from tieout.revision import with_platform
 from tieout.store import register, seal
 from tieout.store.engine import Store, quote
 from tieout.store.journal import Journal
@@ -38,7 +40,7 @@ from tieout.validation import check
 from tieout.verify import read_manifest
 from tieout.workspace import Home, Workspace
 
-__all__ = ["Sealed", "open_journal", "run"]
+__all__ = ["Sealed", "match", "open_journal", "run"]
 
 Clock = Callable[[], dt.datetime]
 
@@ -80,6 +82,18 @@ def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progres
             sealed = _seal(folder, workspace.home.runs / run_id, manifest)
         _journal(journal, sealed)
     return Sealed(sealed, manifest, tuple(conductor.unread), tuple(conductor.notes))
+
+
+def match(store: Store, plans: Sequence[MatchPlan], *, as_of: dt.date, progress: Progress) -> None:
+    """Settles by the plans of that kind, checks lines three ways, then compares with the platform."""
+    settlements = (plan for plan in plans if plan.kind == "settlement")
+    reconcile.reconcile(store, *settlements, as_of=as_of, progress=progress)
+    for plan in plans:
+        if plan.kind == "three_way":
+            three_way.check(store, plan, as_of=as_of)
+    for plan in plans:
+        if plan.kind == "platform":
+            platform.compare(store, plan, as_of=as_of)
 
 
 def open_journal(home: Home, *, clock: Clock = _utc_now) -> Journal:
@@ -147,16 +161,8 @@ class _Conductor:
 
     def _match(self, store: Store) -> None:
         self.progress.start("match")
-        plans = self.workspace.plans
-        reconcile.reconcile(
-            store, *(plan for plan in plans if plan.kind == "settlement"), as_of=self.as_of, progress=self.progress
-        )
-        for plan in plans:
-            if plan.kind == "three_way":
-                three_way.check(store, plan, as_of=self.as_of)
-        documents = [plan for plan in plans if plan.kind == "platform"] or [self.workspace.catalogue.plans["platform"]]
-        for plan in documents:
-            platform.compare(store, plan, as_of=self.as_of)
+        plans = with_platform(self.workspace.plans, self.workspace.catalogue)
+        match(store, plans, as_of=self.as_of, progress=self.progress)
         self._step("match", allocations=store.count("allocation"), exceptions=store.count("exception"))
 
     def _issue(self, store: Store) -> None:

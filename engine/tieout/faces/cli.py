@@ -20,7 +20,8 @@ from tieout.faces import cli_cases, cli_rules, terminal
 from tieout.faces.explain import explain as explain_object
 from tieout.faces.export import FORMATS
 from tieout.faces.export import export as export_run
-from tieout.model.errors import SealError, SourceError, TieoutError
+from tieout.faces.places import run_folder
+from tieout.model.errors import SourceError, TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
 from tieout.second_opinion import second_opinion
@@ -201,7 +202,7 @@ def explain(
     workspace: Annotated[Path, typer.Option(help="The folder with tieout.yaml.")] = Path(),
 ) -> None:
     """Why it matched, or what was considered and the first condition that failed."""
-    with Store.open(_run_folder(run, workspace) / "run.duckdb") as store:
+    with Store.open(run_folder(run, workspace) / "run.duckdb") as store:
         print(explain_object(store, object_id))
 
 
@@ -213,7 +214,7 @@ def export(
     workspace: Annotated[Path, typer.Option(help="The folder with tieout.yaml.")] = Path(),
 ) -> None:
     """Write the tables of a sealed run."""
-    folder = _run_folder(run, workspace)
+    folder = run_folder(run, workspace)
     with Store.open(folder / "run.duckdb") as store:
         written = export_run(store, read_manifest(folder), to=to, out=out)
     print(f"{len(written)} file{'s' if len(written) > 1 else ''} written: {out}")
@@ -225,7 +226,7 @@ def verify(
     workspace: Annotated[Path, typer.Option(help="The folder with tieout.yaml.")] = Path(),
 ) -> None:
     """Recompute the hashes and control totals of a sealed run, and the journal's chain."""
-    folder = _run_folder(run, workspace)
+    folder = run_folder(run, workspace)
     found = list(problems(folder))
     owner = folder.parent.parent
     if (owner / "tieout.yaml").is_file():
@@ -258,21 +259,6 @@ def _journal_problems(home: Home, folder: Path) -> list[str]:
 def _anchors(home: Home) -> list[tuple[int, str]]:
     heads = (read_manifest(each).get("journal_head") for each in home.sealed())
     return [(int(head[0]), str(head[1])) for head in heads if head and head[0]]
-
-
-def _run_folder(given: str | None, workspace: Path) -> Path:
-    """The folder of a run given by folder or id; the newest of the workspace where none is given."""
-    if given and (Path(given) / "manifest.json").is_file():
-        return Path(given).resolve()
-    runs = workspace / "runs"
-    if given:
-        if (runs / given / "manifest.json").is_file():
-            return (runs / given).resolve()
-        raise SealError(f"{given}: no sealed run of that name or folder")
-    sealed = sorted(path.parent for path in runs.glob("[!.]*/manifest.json"))
-    if not sealed:
-        raise SealError(f"{runs}: there is no sealed run yet")
-    return sealed[-1].resolve()
 
 
 def _date(text: str | None) -> dt.date | None:

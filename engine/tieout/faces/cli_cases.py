@@ -25,6 +25,8 @@ app = typer.Typer(help="What people work on: list, show, assign, comment, propos
 Case = Annotated[str, typer.Argument(help="The case's id: EX-...")]
 Where = Annotated[Path, typer.Option("--workspace", "-w", help="The folder with tieout.yaml.")]
 Actor = Annotated[str | None, typer.Option("--as", help="Who acts; the signed-in user where absent.")]
+Pays = Annotated[list[str] | None, typer.Option("--pays", help="An open item that the payment is for; repeatable.")]
+Excludes = Annotated[list[str] | None, typer.Option("--not", help="An open item that it is not for; repeatable.")]
 Reason = Annotated[str, typer.Option(help="Why, in a few words; it stays in the history.")]
 
 
@@ -129,16 +131,42 @@ def comment(
     print(f"{case}: comment added")
 
 
-def _move(case: str, to: str, reason: str, actor: str | None, workspace: Path) -> None:
+def _move(
+    case: str,
+    to: str,
+    reason: str,
+    actor: str | None,
+    workspace: Path,
+    pays: list[str] | None = None,
+    excludes: list[str] | None = None,
+) -> None:
     with _journal(workspace) as journal:
-        found = work.move(journal, case, to, actor=_actor(actor), reason=reason)
+        payload = _named(journal, case, pays, excludes)
+        found = work.move(journal, case, to, actor=_actor(actor), reason=reason, payload=payload)
     print(f"{case} is {found.state}")
 
 
+def _named(journal: Journal, case: str, pays: list[str] | None, excludes: list[str] | None) -> dict[str, list[str]]:
+    """What a person says of the items of a payment: later changes of rules are measured against it."""
+    named = {key: sorted({*items}) for key, items in (("pays", pays), ("not", excludes)) if items}
+    if named and work.show_case(journal, case)["object_table"] != "payment":
+        raise TieoutError(f"case {case} is about no payment; --pays and --not tell what a payment is for")
+    if both := sorted({*(pays or ())} & {*(excludes or ())}):
+        raise TieoutError(f"{', '.join(both)}: named by --pays and by --not; a payment is for an item or it is not")
+    return named
+
+
 @app.command()
-def propose(case: Case, reason: Reason, actor: Actor = None, workspace: Where = Path()) -> None:
+def propose(
+    case: Case,
+    reason: Reason,
+    pays: Pays = None,
+    excludes: Excludes = None,
+    actor: Actor = None,
+    workspace: Where = Path(),
+) -> None:
     """Propose a decision on a case."""
-    _move(case, "proposed", reason, actor, workspace)
+    _move(case, "proposed", reason, actor, workspace, pays, excludes)
 
 
 @app.command()
@@ -157,9 +185,16 @@ def approve(case: Case, reason: Reason, actor: Actor = None, workspace: Where = 
 
 
 @app.command()
-def resolve(case: Case, reason: Reason, actor: Actor = None, workspace: Where = Path()) -> None:
+def resolve(
+    case: Case,
+    reason: Reason,
+    pays: Pays = None,
+    excludes: Excludes = None,
+    actor: Actor = None,
+    workspace: Where = Path(),
+) -> None:
     """Settle a case."""
-    _move(case, "resolved", reason, actor, workspace)
+    _move(case, "resolved", reason, actor, workspace, pays, excludes)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import typer
 from tieout.cases.inline import run_route_cases
 from tieout.cases.route import Unroutable
 from tieout.faces import terminal
+from tieout.faces.cli_diff import diff
 from tieout.faces.export import defused
 from tieout.library.catalog import Catalogue
 from tieout.library.mutants import mutants
@@ -27,6 +28,9 @@ app = typer.Typer(help="The auditors' files: check, test, list, show.")
 Workspace = Annotated[
     Path | None, typer.Argument(help="A folder whose rules/ and mappings/ are laid over the shipped ones.")
 ]
+
+
+app.command()(diff)
 
 
 @app.command()

@@ -26,7 +26,7 @@ from tieout.model.errors import DefinitionError, Location, Mistake
 
 __all__ = ["Catalogue", "shipped"]
 
-LAYERS = ("shipped", "workspace")
+LAYERS = ("shipped", "workspace", "tried")
 
 
 def shipped(kind: str) -> Path:
@@ -52,12 +52,16 @@ class Catalogue:
     """What should be put right but does not stop a run."""
 
     @classmethod
-    def load(cls, workspace: Path | None = None) -> Catalogue:
+    def load(cls, workspace: Path | None = None, *, tried: Path | None = None) -> Catalogue:
         """Shipped definitions, and those in ``rules/`` and ``mappings/`` of the workspace laid over them.
 
+        tried: a file or folder of rules, plans and routes to look at on top of both; each takes the place of the file of
+            its name and pack, of the plan or of the routing that it changes, or is laid over as one more.
         Files that have not changed since they were last loaded in this process are not read again.
         Raises DefinitionError with the mistakes of all files.
         """
+        if tried is not None:
+            return cls._read(workspace, tried)
         contents = _contents(workspace)
         if contents not in _KEPT:
             catalogue = cls._read(workspace)
@@ -67,8 +71,8 @@ class Catalogue:
         return _KEPT[contents]
 
     @classmethod
-    def _read(cls, workspace: Path | None) -> Catalogue:
-        loading = _Loading(workspace)
+    def _read(cls, workspace: Path | None, tried: Path | None = None) -> Catalogue:
+        loading = _Loading(workspace, tried)
         code_lists = loading.code_lists()
         packs = loading.packs(code_lists)
         mappings = loading.keyed("mappings", parse_mapping)
@@ -119,19 +123,35 @@ class _File:
 class _Loading:
     """Reads the files of both layers once, with their hashes and mistakes."""
 
-    def __init__(self, workspace: Path | None) -> None:
+    def __init__(self, workspace: Path | None, tried: Path | None = None) -> None:
         self.workspace = workspace
+        self.tried = tried
         self.mistakes: list[Mistake] = []
         self.fingerprint: dict[str, str] = {}
 
     def files(self, folder: str, layer: str, pattern: str = "**/*.yaml") -> Iterator[_File]:
         """The files below a folder of one layer, sorted by name."""
+        if layer == "tried":
+            yield from self._tried_files(folder, pattern)
+            return
         root = shipped(folder.partition("/")[0]).parent if layer == "shipped" else self.workspace
         if root is None or not (root / folder).is_dir():
             return
         for path in sorted((root / folder).glob(pattern)):
             inside = path.relative_to(root).as_posix()
             yield _File(path, layer, inside if layer == "shipped" else str(path), f"{layer}/{inside}")
+
+    def _tried_files(self, folder: str, pattern: str) -> Iterator[_File]:
+        """As ``files``, of a folder laid out as ``rules/`` (or that holds one), or of the one file that is tried."""
+        if self.tried is None or not folder.startswith("rules"):
+            return
+        if self.tried.is_dir():
+            root = self.tried / "rules" if (self.tried / "rules").is_dir() else self.tried
+            paths = sorted((root / folder.removeprefix("rules").lstrip("/")).glob(pattern))
+        else:
+            paths = [self.tried] if folder == _place_of(self.tried) else []
+        for path in paths:
+            yield _File(path, "tried", str(path), f"tried/{folder}/{path.name}")
 
     def content(self, file: _File) -> bytes:
         try:
@@ -150,22 +170,32 @@ class _Loading:
 
     def code_lists(self) -> dict[str, tuple[Code, ...]]:
         codes: list[tuple[str, Code]] = []
-        for layer in LAYERS:
-            for file in self.files("rules/code_lists", layer, "*.csv"):
-                found, mistakes = parse_code_list(self.content(file), file=file.name, name=file.path.stem)
-                codes += found
-                self.mistakes += mistakes
+        listed = [file for layer in LAYERS for file in self.files("rules/code_lists", layer, "*.csv")]
+        replaced = {file.path.name for file in listed if file.layer == "tried"}
+        for file in listed:
+            if file.layer != "tried" and file.path.name in replaced:
+                continue
+            found, mistakes = parse_code_list(self.content(file), file=file.name, name=file.path.stem)
+            codes += found
+            self.mistakes += mistakes
         return gathered(codes)
 
     def packs(self, code_lists: Dict[str, tuple[Code, ...]]) -> Packs:
-        files = [
-            RuleFile(node, self.fingerprint[file.key], layer == "shipped")
-            for layer in LAYERS
-            for folder, pattern in (("rules/validation", "**/*.yaml"), ("rules", "*.yaml"))
-            for file in self.files(folder, layer, pattern)
-            if (node := self.node(file)) is not None
-        ]
-        packs, mistakes = parse_packs(files, code_lists)
+        files: dict[tuple[str, str, str], RuleFile] = {}
+        changed: set[tuple[str, str, str]] = set()
+        for layer in LAYERS:
+            for folder, pattern in (("rules/validation", "**/*.yaml"), ("rules", "*.yaml")):
+                for file in self.files(folder, layer, pattern):
+                    if (node := self.node(file)) is None:
+                        continue
+                    place = (layer, str(node.plain("pack")), file.path.name)
+                    if layer == "tried":
+                        place = next((p for p in reversed(files) if p[1:] == place[1:] and p not in changed), place)
+                        changed.add(place)
+                    elif place in files:
+                        place = (layer, place[1], str(file.path))
+                    files[place] = RuleFile(node, self.fingerprint[file.key], place[0] == "shipped")
+        packs, mistakes = parse_packs(list(files.values()), code_lists)
         self.mistakes += mistakes
         return packs
 
@@ -186,3 +216,10 @@ class _Loading:
                 mine[made.id] = replace(made, fingerprint=self.fingerprint[file.key])
             found.update(mine)
         return dict(sorted(found.items()))
+
+
+def _place_of(file: Path) -> str:
+    """The folder of ``rules/`` in which a file of its kind stands."""
+    node, _ = yamlfile.read(file)
+    kinds = {"plan": "rules/matching", "routing": "rules/routing"}
+    return next((folder for key, folder in kinds.items() if node is not None and key in node), "rules/validation")
