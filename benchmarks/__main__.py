@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import documents, match, rules, table
+from benchmarks import assign, documents, match, rules, sums, table
 
 
 @dataclass
@@ -28,7 +28,14 @@ class Stopwatch:
         return best
 
 
-BENCHMARKS = {"documents": documents.measure, "table": table.measure, "rules": rules.measure, "match": match.measure}
+BENCHMARKS = {
+    "documents": documents.measure,
+    "table": table.measure,
+    "rules": rules.measure,
+    "match": match.measure,
+    "sums": sums.measure,
+    "assign": assign.measure,
+}
 
 
 def main() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -105,9 +106,19 @@ def book() -> Callable[..., Store]:
 
 @pytest.fixture(scope="session")
 def match(plan: MatchPlan, book: Callable[..., Store]) -> Callable[..., Outcome]:
-    """match(payment=[...], open_item=[...], ...) -> Outcome by the shipped plan, or by ``plans``."""
+    """match(payment=[...], open_item=[...], ...) -> Outcome by the shipped plan, or by ``plans``.
 
-    def run(plans: Sequence[MatchPlan] = (), **tables: list[dict[str, Any]]) -> Outcome:
+    options: of passes, by name, changed in the shipped plan.
+    """
+
+    def run(
+        plans: Sequence[MatchPlan] = (),
+        options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        **tables: list[dict[str, Any]],
+    ) -> Outcome:
+        if options:
+            passes = tuple(replace(p, options={**p.options, **options.get(p.name, {})}) for p in plan.passes)
+            plans = (replace(plan, passes=passes),)
         with book(**tables) as store:
             reconcile(store, *(plans or (plan,)), as_of=AS_OF, progress=Quiet())
             return Outcome(store.table("allocation"), store.table("exception"), store.table("candidate"))

@@ -3,272 +3,144 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
 from tieout.matching.by_party import DUE, FREE, NAMES_GROUP, SETTLED
 from tieout.matching.ledger import Ledger
-from tieout.matching.sums import subset_sum
-from tieout.model.money import minor_units
+from tieout.matching.sum_book import SCALE, Book, Settings
+from tieout.matching.sum_search import Outcome, search
 
 __all__ = ["by_sum"]
 
-# Of a party with more items than the pool allows no sum is proof, and none is searched for.
-SEARCHED = """exists (
-            select 1 from match_size z
-            where z.party_id = y.party_id and z.currency = p.currency and z.items <= $pool)"""
-
-
 # A payment on account is no sum of items, even where one happens to add up.
-WHOLE = "not exists (select 1 from match_word w where w.pno = p.pno and w.says_part)"
+_WHOLE = "not exists (select 1 from match_word w where w.pno = p.pno and w.says_part)"
 
 
 def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     """The payer is known, and some of the party's open items add up to the amount in one way only.
 
-    First what payers do: everything open, everything due, one month, one order, all but one. Then free subsets.
-    ``chance`` is the largest expected number of sums that fit by accident for an answer to count as proof.
+    First what payers do: everything open, everything due by a date, one month, one order, consecutive numbers, all but
+    one. Then free subsets. Every payment searched gets a row in ``match_sum`` with the label of its answer. Only the
+    label ``unique`` settles, and only where no more than ``chance`` sums are expected to fit by accident.
     """
-    rows = ledger.rows(
-        f"{name}: open items of the payers",
-        f"""select p.pno, p.rest as paid, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.rest,
-          i.original as amount, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier,
-            false as settled
-        from match_payment p join match_payer y using (pno) join match_item i on {DUE}
-        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {WHOLE}
-          and (not {NAMES_GROUP} or exists (select 1 from match_mention h where h.pno = p.pno and h.ino = i.ino))
-          and {SEARCHED}
-        union all
-        select p.pno, p.rest, p.currency, p.booking_date, i.ino, i.open_item_id, i.party_id, i.amount,
-          i.original, i.document_date, i.due_date, i.discount_days, i.discount_percent, y.ground, y.score, y.tier, true
+    settings = Settings.of(options)
+    outcomes: list[Outcome] = search(_book(ledger, name, settings), settings)
+    _note(ledger, name, outcomes)
+    _book_chosen(ledger, name, [o for o in outcomes if o.state in ("settled", "undisputed")], settle=True)
+    _book_chosen(ledger, name, [o for o in outcomes if o.state == "proposed"], settle=False)
+    _show(ledger, name, [o for o in outcomes if o.state in ("open", "undisputed")])
+
+
+def _book(ledger: Ledger, name: str, settings: Settings) -> Book:
+    """The payments whose payer is known and who owes anything, and the items of those payers."""
+    claims = ledger.rows(
+        f"{name}: payments of known payers",
+        f"""select p.pno, (p.rest * {SCALE})::bigint as paid, p.currency, p.company_code, p.booking_date, y.party_id,
+          y.ground, y.score, {NAMES_GROUP} as names_group
         from match_payment p join match_payer y using (pno)
-        join match_item i on {DUE.replace("i.rest <> 0", "i.rest = 0")} join ({SETTLED}) s using (ino)
-        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {WHOLE}
-          and $open_when_booked and s.first_date > p.booking_date and {SEARCHED}
-        order by booking_date, pno, party_id, document_date, ino""",
-        least=float(options.get("least_payer_score", 0.88)),
-        open_when_booked=bool(options.get("open_when_booked", False)),
-        pool=int(options.get("pool", 400)),
+        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {_WHOLE}
+          and exists (select 1 from match_item i where {DUE})
+        order by p.booking_date nulls first, p.pno, y.party_id""",
+        least=settings.least_payer_score,
     )
-    booked: list[dict[str, Any]] = []
-    flags: list[dict[str, Any]] = []
-    shown: list[dict[str, Any]] = []
-    used: set[int] = set()
-    for _, group in rows.group_by(["booking_date", "pno"], maintain_order=True):
-        _one_payment(group.to_dicts(), options, used, booked, flags, shown)
-    if booked:
-        with ledger.store.registered(pl.DataFrame(booked)) as view:
-            ledger.accept(name, f"select * from {view}")
-    if shown:
-        with ledger.store.registered(pl.DataFrame(shown)) as view:
-            ledger.show(
-                name,
-                f"""select pno::integer, ino::integer, solution::integer, amount::decimal(18,4), score::decimal(9,6),
-                  null::varchar, evidence from {view}""",
-            )
-    if flags:
-        with ledger.store.registered(pl.DataFrame(flags)) as view:
-            ledger.flag(
-                name,
-                f"""select pno, 'ambiguous' as reason, null as related, party_id, amount::decimal(18,4) as amount,
-                  message, evidence from {view}""",
-                hold=True,
-            )
+    with ledger.store.registered(claims.select("party_id", "currency").unique().sort("party_id", "currency")) as view:
+        items = ledger.rows(
+            f"{name}: items of the payers",
+            f"""select i.ino, i.open_item_id, coalesce(o.reference, i.open_item_id) as number, i.party_id, i.currency,
+              i.company_code, (case when i.rest <> 0 then i.rest else i.amount end * {SCALE})::bigint as rest,
+              i.rest = i.original as untouched, i.document_date, i.due_date, i.discount_days,
+              (i.discount_percent * {SCALE})::bigint as discount_percent, s.first_date as settled_on,
+              o.order_reference as "order", o.contract_reference as contract, d.delivery
+            from match_item i semi join {view} v on v.party_id = i.party_id and v.currency = i.currency
+            join open_item o using (open_item_id)
+            left join (
+              select invoice_number, min(despatch_advice_reference) as delivery from invoice
+              where despatch_advice_reference is not null group by invoice_number
+              having count(distinct despatch_advice_reference) = 1
+            ) d on d.invoice_number = o.reference
+            left join ({SETTLED}) s using (ino)
+            where i.rest <> 0 or ($open_when_booked and s.first_date is not null)
+            order by i.party_id, i.currency, i.document_date, i.ino""",
+            open_when_booked=settings.open_when_booked,
+        )
+    named = ledger.rows(
+        f"{name}: items of groups that are named",
+        """select distinct h.pno, h.ino from match_mention h join match_payment p using (pno)
+        where p.held is null and p.rest > 0 order by all""",
+    )
+    return Book.of(claims, items, named)
 
 
-def _one_payment(
-    lines: list[dict[str, Any]],
-    options: Mapping[str, Any],
-    used: set[int],
-    booked: list[dict[str, Any]],
-    flags: list[dict[str, Any]],
-    shown: list[dict[str, Any]],
-) -> None:
-    head = lines[0]
-    scale = 10 ** minor_units(head["currency"])
-    found: list[tuple[str, list[dict[str, Any]], list[int]]] = []
-    every: list[tuple[list[dict[str, Any]], list[int], tuple[int, ...]]] = []
-    for party in sorted({line["party_id"] for line in lines}):
-        ours = [line for line in lines if line["party_id"] == party]
-        pool = [line for line in ours if line["ino"] not in used and not line["settled"]]
-        then_open = [line for line in ours if line["settled"]]
-        for amounts in _prices(pool, scale, head, options):
-            verdict, solutions = _search(pool, amounts, int(head["paid"] * scale), options)
-            every += [(pool, amounts, solution) for solution in solutions]
-            rivals = _rivals(pool, amounts, then_open, int(head["paid"] * scale), scale, options) if verdict else []
-            every += rivals
-            if verdict and not rivals:
-                found.append((verdict, [pool[i] for i in solutions[0]], [amounts[i] for i in solutions[0]]))
-            if solutions:
-                break
-    if len(found) == 1 and len(every) >= 1 and len({p[0]["party_id"] for p, _, _ in every}) == 1:
-        verdict, items, amounts = found[0]
-        for line, amount in zip(items, amounts, strict=True):
-            used.add(line["ino"])
-            rest = int(line["rest"] * scale)
-            evidence = json.dumps(
-                {"payer": line["ground"], "payer_score": round(line["score"], 4), "sum": verdict, "items": len(items)},
-                ensure_ascii=False,
-            )
-            row = {"pno": head["pno"], "ino": line["ino"], "score": f"{line['score'] * 0.95:.6f}", "evidence": evidence}
-            kind = "payment" if amount > 0 else "credit_note"
-            value = str(Decimal(amount) / scale)
-            booked.append({**row, "kind": kind, "amount": value, "item_amount": value})
-            if rest != amount:
-                cut = str(Decimal(rest - amount) / scale)
-                booked.append({**row, "kind": "discount", "amount": cut, "item_amount": cut})
+def _note(ledger: Ledger, name: str, outcomes: list[Outcome]) -> None:
+    """``match_sum``: one row a payment searched, with the label of the answer and what was considered."""
+    rows = [(o.pno, o.label, o.kind, o.which, o.pool, o.count, o.within, o.reason, name) for o in outcomes]
+    columns: dict[str, Any] = {
+        "pno": pl.Int32,
+        "label": pl.String,
+        "kind": pl.String,
+        "which": pl.String,
+        "pool": pl.Int32,
+    }
+    more = {"solutions": pl.Int64, "within": pl.Int32, "reason": pl.String, "pass": pl.String}
+    ledger.put("match_sum", pl.DataFrame(rows, schema=columns | more, orient="row"))
+
+
+def _book_chosen(ledger: Ledger, name: str, outcomes: list[Outcome], *, settle: bool) -> None:
+    if not outcomes:
         return
-    if every:
-        for number, (pool, amounts, solution) in enumerate(every[:6], 1):
-            for i in solution:
-                shown.append(
-                    {
-                        "pno": head["pno"],
-                        "ino": pool[i]["ino"],
-                        "solution": number,
-                        "amount": str(Decimal(amounts[i]) / scale),
-                        "score": "0.5",
-                        "evidence": json.dumps({"items": len(solution)}),
-                    }
-                )
-        flags.append(
-            {
-                "pno": head["pno"],
-                "party_id": head["party_id"],
-                "amount": str(head["paid"]),
-                "message": f"{len(every)} or more sets of open items add up to the amount"
-                if len(every) > 1
-                else "a set of open items adds up to the amount, but may do so by accident",
-                "evidence": json.dumps(
-                    {
-                        "solutions": [[p[i]["open_item_id"] for i in s] for p, _, s in every[:6]],
-                        "decides": "the number of one invoice",
-                    }
-                ),
-            }
+    parts = [
+        (o.pno, ino, amount, rest, o.ground, o.score, o.state == "undisputed")
+        for o in outcomes
+        for ino, amount, rest in o.chosen
+    ]
+    columns: dict[str, Any] = {"pno": pl.Int32, "ino": pl.Int32, "amount": pl.Int64, "rest": pl.Int64}
+    more = {"ground": pl.String, "payer_score": pl.Float64, "shared": pl.Boolean}
+    with ledger.store.registered(pl.DataFrame(parts, schema=columns | more, orient="row")) as view:
+        sql = f"""with parts as (
+          select v.*, s.*, count(*) over (partition by v.pno) as items from {view} v join match_sum s using (pno)
         )
+        select pno, ino, kind, cut::decimal(18,4) * 0.0001 as amount, cut::decimal(18,4) * 0.0001 as item_amount,
+          round(payer_score * 0.95, 6) as score,
+          json_object('payer', ground, 'payer_score', round(payer_score, 4), 'sum', label, 'chosen', chosen,
+            'which', which, 'items', items, 'open_items', pool, 'others_within', within,
+            'in_every_solution', case when shared then true end) as evidence
+        from (
+          select * exclude (kind), kind as chosen, case when amount > 0 then 'payment' else 'credit_note' end as kind,
+            amount as cut from parts
+          union all
+          select * exclude (kind), kind, 'discount', rest - amount from parts where rest <> amount
+        )"""
+        if settle:
+            ledger.accept(name, sql)
+        else:
+            ledger.propose(name, sql)
 
 
-def _rivals(
-    pool: Sequence[dict[str, Any]],
-    amounts: Sequence[int],
-    then_open: Sequence[dict[str, Any]],
-    target: int,
-    scale: int,
-    options: Mapping[str, Any],
-) -> list[tuple[list[dict[str, Any]], list[int], tuple[int, ...]]]:
-    """The sums that were as good when the payment was booked: with items that only a later payment has settled.
-
-    Sums of so many items that one of them fits by accident are no rivals.
-    """
-    if not then_open:
-        return []
-    both = [*pool, *then_open]
-    prices = [*amounts, *(int(line["rest"] * scale) for line in then_open)]
-    answer = subset_sum(
-        prices, target, full=int(options.get("all_subsets_up_to", 30)), sizes=int(options.get("sizes", 4)), shown=50
-    )
-    found = [s for s in answer.solutions if any(i >= len(pool) for i in s) and _accidents(prices, len(s)) <= 1]
-    return [(both, prices, solution) for solution in found]
-
-
-def _prices(
-    pool: Sequence[Mapping[str, Any]], scale: int, head: Mapping[str, Any], options: Mapping[str, Any]
-) -> list[list[int]]:
-    """What the items cost: as open, and (where the plan takes discounts) less the discounts still allowed."""
-    full = [int(line["rest"] * scale) for line in pool]
-    if not options.get("discount", False):
-        return [full]
-    grace = int(options.get("grace_days", 0))
-    reduced = []
-    for line, rest in zip(pool, full, strict=True):
-        days = (
-            (head["booking_date"] - line["document_date"]).days
-            if line["document_date"] and head["booking_date"]
-            else None
+def _show(ledger: Ledger, name: str, outcomes: list[Outcome]) -> None:
+    """The solutions of the payments that stay open, and what would decide between them."""
+    if not outcomes:
+        return
+    shown = [
+        (o.pno, ino, number, amount, json.dumps({"sum": o.label, "items": len(solution.parts), "of": solution.kind}))
+        for o in outcomes
+        for number, solution in enumerate(o.solutions, 1)
+        for ino, amount in solution.parts
+    ]
+    columns = {"pno": pl.Int32, "ino": pl.Int32, "solution": pl.Int32, "amount": pl.Int64, "evidence": pl.String}
+    with ledger.store.registered(pl.DataFrame(shown, schema=columns, orient="row")) as view:
+        ledger.show(
+            name,
+            f"select pno, ino, solution, amount::decimal(18,4) * 0.0001, 0.5, null::varchar, evidence from {view}",
         )
-        percent = line["discount_percent"] or 0
-        allowed = rest > 0 and line["rest"] == line["amount"] and percent > 0 and days is not None
-        if allowed and days is not None and days <= (line["discount_days"] or 0) + grace:
-            rest -= int((Decimal(rest) * percent / 100).quantize(Decimal(1), rounding="ROUND_HALF_UP"))
-        reduced.append(rest)
-    return [full] if reduced == full else [full, reduced]
-
-
-def _structured(
-    pool: Sequence[Mapping[str, Any]], amounts: Sequence[int], target: int, on: Any
-) -> dict[tuple[int, ...], str]:
-    """The sets payers choose without searching, that sum to the target: name by set."""
-    sets: dict[tuple[int, ...], str] = {}
-
-    def add(label: str, chosen: Sequence[int]) -> None:
-        if len(chosen) > 1 and sum(amounts[i] for i in chosen) == target:
-            sets.setdefault(tuple(chosen), label)
-
-    everything = range(len(pool))
-    add("everything open", list(everything))
-    due = [i for i in everything if pool[i]["due_date"] is not None and on is not None and pool[i]["due_date"] <= on]
-    add("everything due", due)
-    for key in ("document_date", "due_date"):
-        months: dict[Any, list[int]] = {}
-        for i in everything:
-            day = pool[i][key]
-            if day is not None:
-                months.setdefault((day.year, day.month), []).append(i)
-        for chosen in months.values():
-            add(f"one month by {key}", chosen)
-    for order in (sorted(everything, key=lambda i: (str(pool[i]["due_date"]), pool[i]["ino"])), list(everything)):
-        running = 0
-        for place, i in enumerate(order):
-            running += amounts[i]
-            if running == target:
-                add("the oldest", sorted(order[: place + 1]))
-    total = sum(amounts)
-    for i in everything:
-        if total - amounts[i] == target:
-            add("all but one", [j for j in everything if j != i])
-    return sets
-
-
-def _search(
-    pool: Sequence[Mapping[str, Any]], amounts: Sequence[int], target: int, options: Mapping[str, Any]
-) -> tuple[str, list[tuple[int, ...]]]:
-    """Why the first solution may settle (empty where it may not), and the solutions, the proven one first."""
-    chance = float(options.get("chance", 0.02))
-    structured = _structured(pool, amounts, target, pool[0]["booking_date"] if pool else None)
-    answer = subset_sum(
-        amounts, target, full=int(options.get("all_subsets_up_to", 30)), sizes=int(options.get("sizes", 4))
-    )
-    solutions = sorted({*answer.solutions, *structured}, key=lambda s: (s not in structured, len(s), s))
-    if not solutions:
-        return "", []
-    if len(structured) == 1 and _lucky(amounts, next(iter(structured.values()))) <= chance:
-        rivals = [s for s in solutions if s not in structured]
-        smallest = min((len(s) for s in rivals), default=len(amounts))
-        if answer.count <= 1 or (rivals and _accidents(amounts, smallest) > 1):
-            return next(iter(structured.values())), solutions
-        return "", solutions
-    if len(structured) > 1 or answer.count != 1:
-        return "", solutions
-    if _accidents(amounts, len(solutions[0])) <= chance:
-        return answer.label, solutions
-    return "", solutions
-
-
-def _lucky(amounts: Sequence[int], label: str) -> float:
-    """How many sets of the same kind one expects to hit a given sum by accident: there are more to leave one out of."""
-    tries = 1 if label.startswith("everything") else 2 * len(amounts)
-    return tries / max(sum(abs(a) for a in amounts) // (math.gcd(*amounts) or 1), 1)
-
-
-def _accidents(amounts: Sequence[int], size: int) -> float:
-    """How many sets of at most ``size`` of the amounts one expects to hit a given sum by accident."""
-    step = math.gcd(*amounts) or 1
-    ranked = sorted((abs(a) for a in amounts), reverse=True)
-    spread = max(sum(ranked[:size]) // step, 1)
-    sets = sum(math.comb(len(amounts), k) for k in range(2, size + 1))
-    return sets / spread
+    flags = [(o.pno, o.party_id, o.message, json.dumps(o.evidence(), ensure_ascii=False)) for o in outcomes]
+    heads = {"pno": pl.Int32, "party_id": pl.String, "message": pl.String, "evidence": pl.String}
+    with ledger.store.registered(pl.DataFrame(flags, schema=heads, orient="row")) as view:
+        ledger.flag(
+            name,
+            f"""select v.pno, 'ambiguous' as reason, null as related, v.party_id, p.rest as amount, v.message, v.evidence
+            from {view} v join match_payment p using (pno)""",
+            hold=True,
+        )
