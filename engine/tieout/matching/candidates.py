@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tieout.matching import text
-from tieout.matching.assign import STRATEGIES
+from tieout.matching.assign import MOST_CELLS, STRATEGIES
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import name_forms
 from tieout.matching.score import Scores, compare
@@ -112,18 +112,38 @@ def by_candidates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
     if kept.is_empty():
         return
     strategy = STRATEGIES[str(options.get("assign", "one_to_one"))]
-    judged = strategy(kept.select("pno", "ino", "score"), float(options.get("margin", 0)))
+    most_cells = int(options.get("most_cells", MOST_CELLS))
+    judged = strategy(kept.select("pno", "ino", "score"), float(options.get("margin", 0)), most_cells)
     judged = judged.join(kept.drop("score"), on=["pno", "ino"], how="left", maintain_order="left")
+    judged = judged.with_columns(
+        candidates=pl.len().over("pno"),
+        runner_up=pl.when(pl.len().over("pno") > 1).then(
+            pl.when(pl.col("score") == pl.col("score").max().over("pno"))
+            .then(pl.col("score").top_k(2).min().over("pno"))
+            .otherwise(pl.col("score").max().over("pno"))
+        ),
+    )
     evidence = ", ".join(
         f"{text.literal(str(each['method']) + ' ' + str(each['payment']))}, by_{n}"
         for n, each in enumerate(comparisons)
     )
+    evidence += ", 'candidates', candidates, 'runner_up_score', runner_up"
     taken = judged.filter(pl.col("verdict") == "taken", pl.col("paid") == pl.col("open"))
     parts = f"""select pno, ino, 'payment' as kind, open as amount, open as item_amount, score,
       json_object({evidence}) as evidence"""
     with ledger.store.registered(taken) as view:
         ledger.accept(name, f"{parts} from {view} where score >= {accept_at}")
         ledger.propose(name, f"{parts} from {view} where score >= {review_at} and score < {accept_at}")
+    beyond = judged.filter(pl.col("verdict") == "beyond", pl.col("score") >= accept_at)
+    with ledger.store.registered(beyond) as view:
+        ledger.flag(
+            name,
+            f"""select pno, 'ambiguous' as reason, null as related, null as party_id, any_value(paid) as amount,
+              'more payments and items hang together than are assigned: {most_cells} possible pairs at most' as message,
+              json_object('most_cells', {most_cells}, 'candidates', any_value(candidates)) as evidence
+            from {view} group by pno""",
+            hold=True,
+        )
     tied = judged.filter(pl.col("verdict") == "tied", pl.col("score") >= accept_at)
     if tied.is_empty():
         return
