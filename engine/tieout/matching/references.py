@@ -17,6 +17,7 @@ from stdnum.be import ogm_vcs
 from stdnum.ch import esr
 
 from tieout.matching import text
+from tieout.matching.close import FORMS, Closeness, read_closely
 from tieout.matching.ledger import Ledger
 
 __all__ = ["CHECKS", "FORMS", "KINDS", "References", "check_digits"]
@@ -29,9 +30,6 @@ KINDS: Mapping[str, str] = {
     "order_reference": "group",
     "contract_reference": "group",
 }
-
-# How a text may differ from the number it means, the surest first.
-FORMS = ("exact", "zeros", "digits", "suffix", "folded", "short")
 
 
 # --- check digits ---
@@ -110,21 +108,6 @@ def check_digits(numbers: pl.Series, own: pl.Series) -> pl.DataFrame:
 
 # --- extraction ---
 
-# A word as runs of letters and of digits. A run opens or closes a number at the end of the word, or where letters that
-# are more than one lookalike touch digits: RECHNUNG7004 holds 7004, R20Z40O342 is one number.
-_RUNS = r"""list_transform(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|'), lambda r, i: {
-  'said': r,
-  'opens': i = 1 or (regexp_matches(r, '^[0-9]')
-    and length(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|')[i - 1]) > 1),
-  'closes': i = len(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|')) or (regexp_matches(r, '^[0-9]')
-    and length(regexp_extract_all(w, '[A-Z]+|[0-9]+|\|')[i + 1]) > 1)})"""
-
-# Whether a run is the body of a structured reference (RF and two digits before it), and so no number of its own.
-_STRUCTURED = r"""list_transform(run, lambda r, i: i > 1 and regexp_matches(
-  array_to_string(list_transform(run[greatest(i - 7, 1):i], lambda x: x.said), ' '),
-  '(^|[ |])RF [0-9]{2}[0-9]*( [0-9]+)*$'))"""
-
-
 class References:
     """The keys of the items and the mentions of the payments of one ledger; made once, read by several passes."""
 
@@ -136,6 +119,7 @@ class References:
         self.suffix: list[int] = list(settings.get("tail_lengths", [6, 7, 8, 9, 10, 11, 12]))
         self.long: int = int(settings.get("tail_from", 14))
         self.window: int = int(settings.get("pieces", 6))
+        self.crowd: int = int(settings.get("crowd", 200))
         self.masks: list[str] = list(settings.get("not_references", []))
 
     def prepare(self) -> None:
@@ -156,11 +140,14 @@ class References:
         self.ledger.run(
             "plain mentions",
             f"""create or replace temp table match_plain as
-            with found as (
+            with telling as (
+              select * from match_key where one and length(bare) >= {self.least}
+                and bare not in (select bare from match_key where one group by bare having count(*) > {self.crowd})
+            ),
+            found as (
               select t.pno, k.ino, k.kind, t.token,
                 case when t.token = k.number then 'exact' else 'zeros' end as form
-              from match_token t join match_key k on {text.without_zeros("t.token")} = k.bare
-              where k.one and length(k.bare) >= {self.least}
+              from match_token t join telling k on {text.without_zeros("t.token")} = k.bare
             )
             select pno, ino, min(form) as form, min(token) as token, min(kind) as kind
               from found group by pno, ino""",
@@ -218,116 +205,5 @@ class References:
         )
 
     def read_closely(self) -> None:
-        """Makes ``match_mention`` for the payments still open: broken, glued, shortened and misread numbers too.
-
-        One row a (pno, first, last, ino): the pieces of the text it stands in, its form, and how many items the same
-        piece of text may mean (``choices``). A weaker reading that overlaps a surer one is left out.
-        """
-        self.ledger.run(
-            "pieces of the texts",
-            rf"""create or replace temp table match_run as
-            with words as (
-              select t.pno, regexp_extract_all(
-                regexp_replace(said, '[^A-Z0-9 ./_\\:#°º-]', '|', 'g'), '[A-Z0-9]+|\|') as word
-              from match_text t join match_payment p using (pno) where p.held is null
-            ),
-            runs as (
-              select pno, flatten(list_transform(word, lambda w: {_RUNS})) as run from words
-            )
-            select pno, run, {_STRUCTURED} as inside from runs""",
-        )
-        self.ledger.run(
-            "pieces that may be numbers",
-            f"""create or replace temp table match_close as
-            with places as (
-              select pno, run, inside, unnest(range(1, len(run) + 1))::integer as first from match_run
-            ),
-            pieces as (
-              select pno, first, (first + n - 1)::integer as last, inside[first] as within,
-                array_to_string(list_transform(run[first:first + n - 1], lambda r: r.said), '') as token
-              from places, (select unnest(range(1, {self.window} + 1)) as n)
-              where first + n - 1 <= len(run) and run[first].opens and run[first + n - 1].closes
-            )
-            select pno, first, last, token, {text.without_zeros("token")} as bare, {text.folded("token")} as folded,
-              regexp_full_match(token, '[0-9]+') as numeric
-            from pieces
-            where length(token) between 2 and 40 and not contains(token, '|') and not within
-              and regexp_matches(token, '[0-9]')""",
-        )
-        joins = [
-            # surest first
-            (
-                "exact",
-                f"t.bare = k.bare and length(k.bare) >= {self.least}",
-                f"case when t.token = k.number then 'exact' when length(k.bare) >= {self.least} then 'zeros' end",
-            ),
-            ("short", f"t.token = k.number and length(k.bare) < {self.least}", "'short'"),
-            (
-                "digits",
-                "t.token = k.tail and k.one",
-                "'digits'",
-            ),
-            (
-                "digits",
-                f"t.bare = ltrim(k.digits, '0') and t.numeric and k.digits <> k.number "
-                f"and (length(t.bare) >= {self.least} or (t.token = k.digits and length(t.token) > {self.least}))",
-                "'digits'",
-            ),
-            (
-                "folded",
-                "t.folded = k.folded and t.token <> k.number and length(t.token) > 4 "
-                "and regexp_matches(t.token, '[OQDILZSBG]')",
-                "'folded'",
-            ),
-        ]
-        selects = [
-            f"""select t.pno, t.first, t.last, t.token, k.ino, k.kind, k.one, {form} as form
-            from match_close t join match_key k on {condition}"""
-            for _, condition, form in joins
-        ]
-        for length in self.suffix:
-            selects.append(
-                f"""select t.pno, t.first, t.last, t.token, k.ino, k.kind, k.one, 'suffix' as form
-                from match_close t join match_key k on t.token = right(k.digits, {length})
-                where t.numeric and length(t.token) = {length} and length(k.digits) >= {self.long}"""
-            )
-        ranks = " ".join(f"when '{form}' then {rank}" for rank, form in enumerate(FORMS))
-        self.ledger.run(
-            "readings",
-            f"""create or replace temp table match_reading as
-            select pno, first, last, ino, token,
-              min(case form {ranks} end) as rank, bool_or(one) as one, min(kind) as kind
-            from ({" union all ".join(selects)}) group by pno, first, last, ino, token""",
-        )
-        self.ledger.run(
-            "mentions",
-            f"""create or replace temp table match_mention as
-            with surest as (
-              select *, min(rank) over (partition by pno, first, last) as least from match_reading
-            ),
-            kept as (
-              select * from surest s where rank = least and not exists (
-                select 1 from surest o
-                where o.pno = s.pno and o.first <= s.last and o.last >= s.first
-                  and (o.first, o.last) <> (s.first, s.last)
-                  and (o.least < s.least
-                    or (o.least = s.least and o.last - o.first > s.last - s.first
-                      and o.first <= s.first and o.last >= s.last)))
-            ),
-            parties as (
-              select ino, party_id, currency from match_item union all select ino, party_id, currency from match_cleared
-            ),
-            sure as (
-              select distinct k.pno, i.party_id from kept k join parties i using (ino) where k.rank <= 1 and k.one
-            ),
-            believed as (
-              -- Beside a number as it is printed, a weak reading counts only for the same customer and currency.
-              select k.* from kept k join parties i using (ino) join match_payment p using (pno)
-              where k.rank <= 1 or k.pno not in (select pno from sure)
-                or (i.currency = p.currency and (k.pno, i.party_id) in (select pno, party_id from sure))
-            )
-            select pno, first, last, ino, token, one, kind,
-              case rank {" ".join(f"when {rank} then '{form}'" for rank, form in enumerate(FORMS))} end as form,
-              count(*) over (partition by pno, first, last) as choices
-            from believed""",
-        )
+        """Makes ``match_close`` and ``match_mention`` for the payments still open: what is not plainly written too."""
+        read_closely(self.ledger, Closeness(self.least, self.suffix, self.long, self.window, self.crowd))
