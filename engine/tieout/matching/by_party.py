@@ -90,6 +90,10 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
           select *, rest as price, false as less_charges from payers
           union all select *, rest + charges, true from payers where $charges and charges > 0
         ),
+        later as (  -- of very many items of one party and amount, the ones settled last stand for all
+          select i.*, s.first_date from match_item i join ({SETTLED}) s using (ino)
+          qualify row_number() over (partition by party_id, currency, amount order by s.first_date desc, ino) <= 50
+        ),
         fits as (
           select a.pno, o.ino, a.party_id, a.tier, a.ground, a.score, o.rest - a.rest as cut, a.rest as paid,
             a.booking_date, case when a.less_charges then 'fee' else o.how end as how, o.crowded
@@ -100,9 +104,9 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
             and (not a.names_group or exists (select 1 from match_mention h where h.pno = a.pno and h.ino = o.ino))
           union all
           select p.pno, i.ino, p.party_id, p.tier, p.ground, p.score, 0, p.rest, p.booking_date, 'settled later', false
-          from payers p join match_item i on {DUE.replace("y.", "p.").replace("i.rest <> 0", "i.amount = p.rest")}
-          join ({SETTLED}) s using (ino)
-          where $open_when_booked and i.rest = 0 and s.first_date > p.booking_date
+          from payers p join later i on i.party_id = p.party_id and i.currency = p.currency and i.amount = p.rest
+            and coalesce(i.company_code = p.company_code, true) and coalesce(i.document_date <= p.booking_date, true)
+          where $open_when_booked and i.first_date > p.booking_date
         )
         select *, count(*) over (partition by pno) + (bool_or(crowded) over (partition by pno))::integer as ways,
           row_number() over (partition by ino order by booking_date, pno) as place,

@@ -23,12 +23,6 @@ def by_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
     day's rate (the last one, at most ``rate_days`` old) is within ``band_percent`` of their sum; the rest is the
     exchange difference (kind fx). Any other is held as ``wrong_currency``.
     """
-    while _convert(ledger, name, options):
-        pass
-
-
-def _convert(ledger: Ledger, name: str, options: Mapping[str, Any]) -> bool:
-    """Decides the first payment of each item; False where none is left."""
     named = ledger.rows(
         f"{name}: items in another currency",
         """with named as (
@@ -41,17 +35,20 @@ def _convert(ledger: Ledger, name: str, options: Mapping[str, Any]) -> bool:
         from named n join match_item i using (ino) join match_payment p using (pno) join payment c using (payment_id)
         where i.rest <> 0
         qualify bool_and(i.currency <> p.currency) over (partition by n.pno)
-          and row_number() over (partition by n.ino order by p.booking_date, n.pno) = 1
-        order by n.pno, n.ino""",
+        order by p.booking_date, n.pno, n.ino""",
     )
     if named.is_empty():
-        return False
+        return
     rates = _Rates(ledger, name, int(options.get("rate_days", 7)))
     band = Decimal(str(options.get("band_percent", 0)))
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
+    settled: set[int] = set()
     for group in named.partition_by("pno", maintain_order=True):
-        lines = group.to_dicts()
+        # What an earlier payment has settled is no longer open.
+        lines = [line for line in group.to_dicts() if line["ino"] not in settled]
+        if not lines:
+            continue
         head = lines[0]
         total = sum((line["rest"] for line in lines), Decimal(0))
         parts = _converted(lines, total, rates, band)
@@ -67,6 +64,7 @@ def _convert(ledger: Ledger, name: str, options: Mapping[str, Any]) -> bool:
                 ensure_ascii=False,
             ),
         }
+        settled |= {part["ino"] for part in parts}
         booked += parts
         flags.append(flag)
     if booked:
@@ -78,7 +76,6 @@ def _convert(ledger: Ledger, name: str, options: Mapping[str, Any]) -> bool:
             f"select pno, reason, related, party_id, amount::decimal(18,4) as amount, message, evidence from {view}",
             hold=True,
         )
-    return True
 
 
 class _Rates:

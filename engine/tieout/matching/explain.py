@@ -71,27 +71,39 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
     ledger.flag(
         "left over",
         f"""with open as (select * from match_payment where held is null),
+        firsts as (
+          select amount, currency, booking_date, key, min(payment_id) as payment_id from (
+            select *, unnest([account_key, 'name ' || upper(counterparty_name)]) as key from match_payment
+            where rest = 0 and held = 'allocated'
+          ) where key is not null group by all
+        ),
         twice as (
           select o.pno, min(f.payment_id) as first_payment
-          from open o join match_payment f on f.rest = 0 and f.held = 'allocated' and f.amount = o.amount
-            and f.currency = o.currency and f.booking_date between o.booking_date - {days} and o.booking_date
-            and (f.account_key = o.account_key or upper(f.counterparty_name) = upper(o.counterparty_name))
+          from (select *, unnest([account_key, 'name ' || upper(counterparty_name)]) as key from open) o
+          join firsts f on f.key = o.key and f.amount = o.amount and f.currency = o.currency
+            and f.booking_date between o.booking_date - {days} and o.booking_date
           group by o.pno
         ),
         payers as (
           select pno, min(party_id) as party_id, min(ground) as ground, count(*) as parties from match_payer group by pno
         ),
+        clearings as (
+          select party_id, amount, currency, clearing_date, min(open_item_id) as open_item_id from match_cleared group by all
+        ),
         before as (
           select o.pno, min(c.open_item_id) as open_item_id
-          from open o join match_payer y using (pno) join match_cleared c
+          from open o join match_payer y using (pno) join clearings c
             on c.party_id = y.party_id and c.amount = o.amount and c.currency = o.currency
           where y.tier <= 2 and coalesce(c.clearing_date <= o.booking_date, true)
           group by o.pno
         ),
         unknown as (select pno, min(token) as token from match_unknown group by pno),
+        owing as (
+          select party_id, currency, rest, min(open_item_id) as open_item_id from match_item group by all
+        ),
         elsewhere as (
           select o.pno, min(i.open_item_id) as open_item_id, min(i.currency) as currency
-          from open o join match_payer y using (pno) join match_item i
+          from open o join match_payer y using (pno) join owing i
             on i.party_id = y.party_id and i.rest = o.rest and i.currency <> o.currency
           where y.tier <= 2 group by o.pno
         )

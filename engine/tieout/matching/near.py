@@ -15,6 +15,9 @@ from tieout.matching.score import osa_distance
 
 __all__ = ["by_near", "mark_unknown"]
 
+# A text with more pieces that may be numbers is a list: something in it is always near some number.
+MOST_PIECES = 1000
+
 
 def mark_unknown(ledger: Ledger) -> None:
     """Makes ``match_unknown`` (pno, token): what has the shape of our own numbers and names no item of ours.
@@ -115,8 +118,10 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           and (i.currency, i.rest) in (select currency, amount from match_rare)
         join match_key k on k.ino = i.ino and k.one and length(k.number) >= 5
         join match_close c on c.pno = o.pno and abs(length(k.number) - length(c.token)) <= 1
-        where not o.explained
+        where not o.explained and o.pno not in (
+          select pno from match_close group by pno having count(*) > $pieces)
         order by o.pno, k.ino, c.token, k.number""",
+        pieces=MOST_PIECES,
     )
     if pairs.is_empty():
         return

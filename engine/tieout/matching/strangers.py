@@ -9,6 +9,10 @@ from tieout.matching.ledger import Ledger
 
 __all__ = ["set_aside"]
 
+# What a payment may settle of a party's items: in its currency, of its company, not dated after it.
+OWED = """i.currency = o.currency and coalesce(i.company_code = o.company_code, true)
+            and coalesce(i.document_date <= o.booking_date, true)"""
+
 
 def set_aside(ledger: Ledger) -> None:
     """Moves such rows from ``match_mention`` to ``match_stranger``.
@@ -18,25 +22,25 @@ def set_aside(ledger: Ledger) -> None:
     """
     ledger.run(
         "numbers of other customers",
-        """create or replace temp table match_stranger as
+        f"""create or replace temp table match_stranger as
         with open as (
           select p.*, h.named from match_payment p
           join (select pno, count(distinct ino) as named from match_mention where one group by pno) h using (pno)
           where p.held is null and p.rest > 0
         ),
         payers as (select pno, party_id from match_payer where tier <= 2 and score >= 0.95),
-        owed as (
-          select o.pno, i.ino, i.rest, o.rest as paid from open o join payers y using (pno)
-          join match_item i on i.party_id = y.party_id and i.currency = o.currency and i.rest <> 0
-            and coalesce(i.company_code = o.company_code, true)
-            and coalesce(i.document_date <= o.booking_date, true)
+        items as (  -- of very many items of one party and amount, the oldest stand for all
+          select * from match_item where rest <> 0
+          qualify row_number() over (partition by party_id, currency, rest order by document_date nulls first, ino) <= 50
         ),
         explained as (
-          select pno from owed where rest = paid group by pno having count(*) = 1
+          select o.pno from open o join payers y using (pno) join items i
+            on i.party_id = y.party_id and i.rest = o.rest and {OWED} group by o.pno having count(*) = 1
           union
           select pno from (
-            select distinct o.pno, o.ino, o.rest, o.paid from owed o
-            join match_mention h on h.pno = o.pno and h.ino = o.ino and h.one and h.choices = 1
+            select distinct o.pno, i.ino, i.rest, o.rest as paid from open o join payers y using (pno)
+            join match_mention h on h.pno = o.pno and h.one and h.choices = 1
+            join match_item i on i.ino = h.ino and i.party_id = y.party_id and i.rest <> 0 and {OWED}
           ) group by pno having sum(rest) = any_value(paid)
         ),
         parties as (select ino, party_id from match_item union all select ino, party_id from match_cleared)
