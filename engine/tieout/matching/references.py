@@ -108,6 +108,7 @@ def check_digits(numbers: pl.Series, own: pl.Series) -> pl.DataFrame:
 
 # --- extraction ---
 
+
 class References:
     """The keys of the items and the mentions of the payments of one ledger; made once, read by several passes."""
 
