@@ -26,7 +26,7 @@ from tieout import intake
 from tieout.cases import queue
 from tieout.closing import carry, totals
 from tieout.issuing import generate
-from tieout.matching import platform, reconcile, three_way
+from tieout.matching import corners, platform, reconcile, three_way
 from tieout.model.canon import CANON
 from tieout.model.definitions import MatchPlan
 from tieout.model.errors import SourceError
@@ -85,7 +85,8 @@ def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progres
 
 
 def match(store: Store, plans: Sequence[MatchPlan], *, as_of: dt.date, progress: Progress) -> None:
-    """Settles by the plans of that kind, checks lines three ways, then compares with the platform."""
+    """Settles by the plans of that kind, checks lines three ways, compares with the platform, and follows each invoice
+    through its four corners."""
     settlements = (plan for plan in plans if plan.kind == "settlement")
     reconcile.reconcile(store, *settlements, as_of=as_of, progress=progress)
     for plan in plans:
@@ -94,6 +95,8 @@ def match(store: Store, plans: Sequence[MatchPlan], *, as_of: dt.date, progress:
     for plan in plans:
         if plan.kind == "platform":
             platform.compare(store, plan, as_of=as_of)
+    if any(plan.kind == "platform" for plan in plans):
+        corners.follow(store, as_of=as_of)
 
 
 def open_journal(home: Home, *, clock: Clock = _utc_now) -> Journal:

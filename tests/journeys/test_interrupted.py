@@ -8,6 +8,7 @@ STEPS = [
     "check.check",
     "reconcile.reconcile",
     "platform.compare",
+    "corners.follow",
     "queue.settle",
     "totals.close",
     "carry.carry_out",

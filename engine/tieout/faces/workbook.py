@@ -52,6 +52,25 @@ from exception order by reason, object_id
         "What a person must look at, with queue and due date.",
     ),
     (
+        "Invoice status",
+        """
+select ledger, seller, invoice_number, year, party_id, currency, ledger_amount, open_amount, platform_amount,
+       ledger_state, platform_state, tax_state, payment_state, conflict, exception_id, open_item_id, invoice_id, status_at
+from invoice_status order by conflict is null, ledger, seller, year, invoice_key
+""",
+        "Each invoice in ledger, platform, tax office and payment; those that contradict come first.",
+    ),
+    (
+        "Three-way match",
+        """
+select invoice_number, row_no, purchase_order_id, order_line_id, status, order_status, receipt_status, quantity_status,
+       price_status, tax_status, amount_status, invoiced_quantity, invoiced_so_far, ordered_quantity, received_quantity,
+       invoiced_price, ordered_price, invoiced_vat_rate, ordered_vat_rate, invoiced_amount, currency, pass, source, line
+from line_match order by status = 'agrees', invoice_number, invoice_id, row_no
+""",
+        "Each line of a received invoice beside its order and receipts; those that do not agree come first.",
+    ),
+    (
         "Candidates",
         """
 select c.payment_id, p.counterparty_name, p.remittance, p.amount as paid, p.currency, c.solution, c.rank,

@@ -94,6 +94,7 @@ def _key(column: str) -> str:
 
 _ITEM = """
 select '{table}' as "table", {id} as object_id, coalesce(ledger, 'receivable') as ledger, company_code, party_id,
+  case when ledger = 'payable' then party_id end as owner,
   coalesce(document_type = 'credit_note', amount < 0) as is_credit, {reference} as number_key, {own} as own_key,
   amount, {open} as open_amount, currency, e_invoice_profile, {tax} as tax_key, document_date, due_date, reference, source, line
 from {table}
@@ -147,9 +148,9 @@ join party p using (party_id)
 where i.tax_key is null and p.tax_identifier is not null
 """
 
-# Items that share a number are one invoice in instalments: their sum is compared.
+# Items that share a number are one invoice in instalments: their sum is compared. Suppliers may use the same numbers.
 _GROUPS = """
-select ledger, company_code, is_credit, coalesce(number_key, own_key) as group_key,
+select ledger, company_code, owner, is_credit, coalesce(number_key, own_key) as group_key,
   arg_min("table", ("table" <> 'open_item', object_id)) as "table",
   arg_min(object_id, ("table" <> 'open_item', object_id)) as object_id,
   list(distinct own_key order by own_key) as own_keys,
@@ -160,7 +161,7 @@ select ledger, company_code, is_credit, coalesce(number_key, own_key) as group_k
   arg_min(source, ("table" <> 'open_item', object_id)) as source,
   arg_min(line, ("table" <> 'open_item', object_id)) as line
 from platform_item
-group by ledger, company_code, is_credit, coalesce(number_key, own_key)
+group by ledger, company_code, owner, is_credit, coalesce(number_key, own_key)
 """
 
 # --- who belongs to whom ---
@@ -194,7 +195,9 @@ pairs as (
 select distinct "table", object_id, invoice_id
 from pairs
 where is_issuer or ledger = 'payable' and is_amount
-qualify by_number or not bool_or(by_number) over (partition by invoice_id)
+qualify (by_number or not bool_or(by_number) over (partition by invoice_id))
+  and (is_issuer or not (bool_or(is_issuer) over (partition by "table", object_id)
+                         or bool_or(is_issuer) over (partition by invoice_id)))
 """
 
 # Credit notes and red letters that name an invoice of the ledger and are not booked themselves.
@@ -217,7 +220,7 @@ from (
   from platform_link l
   join platform_group g using ("table", object_id)
   join platform_item i on i."table" = 'open_item' and i.ledger = g.ledger and i.is_credit = g.is_credit
-   and i.company_code is not distinct from g.company_code and coalesce(i.number_key, i.own_key) = g.group_key
+   and i.company_code is not distinct from g.company_code and i.owner is not distinct from g.owner and coalesce(i.number_key, i.own_key) = g.group_key
   group by i.object_id
 ) l
 where open_item.open_item_id = l.object_id

@@ -144,10 +144,10 @@ ledger_amount | money | - | What the ledger booked, with sign.
 open_amount | money | - | What is still open after this run.
 platform_amount | money | BT-112 | The total of the document, with sign.
 ledger_state | code | - | open, cleared or missing.
-platform_state | code | - | present, pending, accepted, rejected, cancelled or missing; null where nothing of a platform was read.
-tax_state | code | - | pending, accepted, rejected, cancelled or missing; null where nothing of a tax office was read.
-payment_state | code | - | open, part, paid, overpaid or returned; null where the ledger has no such invoice.
-conflict | text | - | The conflicts between the four, comma separated; null where they agree.
+platform_state | code | - | present, pending, accepted, rejected, cancelled or missing; null where none must be there or nothing of a platform was read.
+tax_state | code | - | pending, accepted, rejected, cancelled or missing; null where its messages do not cover the day.
+payment_state | code | - | open, part, paid or overpaid; null where the ledger has no such invoice.
+conflict | text | - | not_booked, not_issued, paid_not_issued, issued_but_rejected, cancelled_but_open, cancelled_but_paid, platform_and_tax_disagree, not_in_tax_ledger, amount_differs, tax_id_differs, date_differs, duplicate or overpaid, comma separated; null where the four agree.
 exception_id | identifier | - | The exceptions that stand for the conflicts, comma separated.
 open_item_id | identifier | - | The ledger's item (of several, the smallest).
 invoice_id | identifier | - | The document (of several, the smallest).
