@@ -69,6 +69,7 @@ TOP = {
     "run": "run",
     "examine": "run",
     "second_opinion": "run",
+    "convert": "run",
     "verify": "run",
     "revision": "workspace",
     "replay": "run",

@@ -29,7 +29,7 @@ from tieout.model.records import Document
 from tieout.store.engine import Limits, Store
 from tieout.validation import check
 
-__all__ = ["COLUMNS", "documents", "examine", "findings"]
+__all__ = ["COLUMNS", "chunks", "documents", "examine", "findings"]
 
 # What a row of the answer has, in this order.
 COLUMNS = (
@@ -67,24 +67,21 @@ def findings(
     packs: names of rule packs, judged on every document; by default each document's own (BT-24).
     Raises TieoutError for an unknown pack or a path that is not there.
     """
-    for path in paths:
-        if path != STDIN and not path.exists():
-            raise TieoutError(f"{path}: there is no such file or folder")
     _chosen(Catalogue.load(None), packs)
     day = today or dt.date.today()
-    chunks = _chunks(_documents(paths), _CHUNK)
+    waiting = chunks(paths)
     workers = jobs or os.cpu_count() or 1
     first: list[tuple[Document | Exception, ...]] = []
-    for chunk in chunks:
+    for chunk in waiting:
         first.append(chunk)
         if len(first) * _CHUNK > _WORTH_A_POOL:
             break
     if workers == 1 or len(first) * _CHUNK <= _WORTH_A_POOL:
         worker = _Worker(packs, day)
         yield from (worker(chunk) for chunk in first)
-        yield from (worker(chunk) for chunk in chunks)
+        yield from (worker(chunk) for chunk in waiting)
         return
-    yield from _pooled(first, chunks, workers, packs, day)
+    yield from _pooled(first, waiting, workers, packs, day)
 
 
 def _pooled(
@@ -168,6 +165,14 @@ def documents(paths: Sequence[Path]) -> Iterator[Document]:
         for found in unpacked(each) if isinstance(each, Document) else ():
             if isinstance(found, Document) and codec.detect(found.content, found.uri) == "xml":
                 yield found
+
+
+def chunks(paths: Sequence[Path]) -> Iterator[tuple[Document | Exception, ...]]:
+    """The files below the paths, some at a time. Raises TieoutError at once for a path that is not there."""
+    for path in paths:
+        if path != STDIN and not path.exists():
+            raise TieoutError(f"{path}: there is no such file or folder")
+    return _chunks(_documents(paths), _CHUNK)
 
 
 def _chunks(items: Iterable[Document | Exception], size: int) -> Iterator[tuple[Document | Exception, ...]]:

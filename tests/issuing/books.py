@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from tieout.issuing import generate, proof
+from tieout.issuing import generate
+from tieout.mapping.carried import typed
 from tieout.store.engine import Store
 from tieout.store.journal import Journal
 from tieout.store.register import register_run
@@ -75,7 +76,7 @@ def no_country(tables):
         }
         for each in offenders
     ]
-    return proof.typed("finding", frame(rows) if rows else pl.DataFrame())
+    return typed("finding", frame(rows) if rows else pl.DataFrame())
 
 
 class Books:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.issuing.books import AS_OF, NEXT_DAY, PARTIES, Books, issued, line
 from tieout.formats import xml
-from tieout.issuing import proof
 from tieout.library.catalog import Catalogue
+from tieout.mapping.carried import typed
 from tieout.mapping.lens import Collector, Lens
 from tieout.model.errors import SourceError
 from tieout.store.engine import Store
@@ -57,7 +57,7 @@ def test_what_was_written_reads_back_as_the_rows_of_the_run(books):
     for invoice_id, mapping in store.table("invoice").select("invoice_id", "mapping").iter_rows():
         content = (books.written / invoice_id.removeprefix("issued/")).read_bytes()
         collector.add(Lens.compile(books.mappings[mapping]), xml.parse(content, invoice_id), invoice_id)
-    read = {name: proof.typed(name, rows) for name, rows in collector.frames().items()}
+    read = {name: typed(name, rows) for name, rows in collector.frames().items()}
     for name in (
         "invoice",
         "invoice_line",
@@ -67,7 +67,7 @@ def test_what_was_written_reads_back_as_the_rows_of_the_run(books):
         "preceding_invoice",
     ):
         aside = [each for each in ("source", "line", "mapping", "direction") if each in read[name].columns]
-        said, again = proof.typed(name, store.table(name)).drop(aside), read[name].drop(aside)
+        said, again = typed(name, store.table(name)).drop(aside), read[name].drop(aside)
         assert again.fill_null(False).equals(said.fill_null(False)), name
     assert store.count("invoice_line") == 4
 

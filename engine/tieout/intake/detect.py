@@ -24,6 +24,8 @@ NAMES = {
     "ofx": "OFX",
     "pdf": "a PDF",
     "xml": "XML",
+    "json": "JSON",
+    "jsonl": "JSON lines",
 }
 _FRAGMENT = re.compile(r":(?:\d\d[A-Z]?|NS):")
 TABLES = ("csv", "xlsx", "parquet", "json", "jsonl")
@@ -96,4 +98,4 @@ def unknown(document: Document, kind: str) -> str:
     if kind == "csv":
         line = head.split("\n", 1)[0].strip()[:120]
         return f"a table whose columns fit no mapping ({line}): write one, or name it with 'mapping:' at the source"
-    return f"{'no format that is known' if kind == 'unknown' else kind}; {SUPPORTED}"
+    return f"{NAMES.get(kind, kind)}{' that no mapping reads' if kind in TABLES else ''}; {SUPPORTED}"
