@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,10 +25,7 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError, SourceError, TieoutError
 
-__all__ = ["Converted", "convert", "targets"]
-
-# Rows that tell how a document was written, not what it says.
-_OF_THE_FILE = {"element", "element_text", "as_written"}
+__all__ = ["Converted", "convert", "targets", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def convert(paths: Sequence[Path], to: str, out: Path) -> Iterator[Converted]:
         tables = {
             name: typed(name, frame)
             for name, frame in batch.frames.items()
-            if name in CANON and name not in _OF_THE_FILE and "invoice_id" in CANON[name].by_name
+            if name in CANON and "invoice_id" in CANON[name].by_name
         }
         if "invoice" in tables:
             yield from _written(tables, wanted, out, names)
@@ -96,10 +94,8 @@ def _written(
         if findings:
             yield Converted(invoice_id, None, problem="; ".join(each.message for each in findings))
             continue
-        read = {
-            name: typed(name, frame) for name, frame in frames.items() if name in CANON and name not in _OF_THE_FILE
-        }
-        lost = tuple(each for each in losses(mine, read) if _says_something(each))
+        read = {name: typed(name, frame) for name, frame in frames.items() if name in CANON}
+        lost = tuple(each for each in losses(mine, read) if each.of_a_term and each.meant is not None)
         yield Converted(invoice_id, _save(content, _place(out, invoice_id, mapping, names)), lost)
 
 
@@ -110,19 +106,6 @@ def _fitting(wanted: Sequence[Mapping], invoice: Dict[str, Any]) -> Mapping:
         if not kinds or kinds[0] in (None, invoice["document_kind"]):
             return mapping
     return wanted[0]
-
-
-def _says_something(loss: Loss) -> bool:
-    """Whether a business term is lost; flags and counts only say how a syntax is built."""
-    if not loss.column:
-        return loss.meant is not None and any(value is not None for value in loss.meant.values())
-    kind = CANON[loss.table].by_name[loss.column].type
-    return (
-        loss.meant is not None
-        and loss.term not in ("", "-")
-        and (kind != "boolean" or loss.column == "is_charge")
-        and not (loss.column.endswith("_count"))
-    )
 
 
 def _place(out: Path, invoice_id: str, mapping: Mapping, names: set[Path]) -> Path:
@@ -148,3 +131,17 @@ def _save(content: bytes, path: Path) -> Path:
     except OSError as exc:
         raise SourceError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
     return path
+
+
+def told(loss: Loss, to: str) -> str:
+    """The loss as a sentence."""
+    row = f", row {'/'.join(map(str, loss.key))}" if loss.key else ""
+    if loss.column:
+        instead = f"; it says {_plain(loss.read)} instead" if loss.read is not None else ""
+        return f"{to} does not carry {loss.table}.{loss.column} ({loss.term}){row}: {_plain(loss.meant)}{instead}"
+    said = ", ".join(f"{name} {_plain(value)}" for name, value in loss.meant.items() if value not in (None, False))
+    return f"{to} does not carry this row of {loss.table}{row}: {said}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else f"'{value}'"

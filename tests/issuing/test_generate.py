@@ -10,7 +10,7 @@ import pytest
 from tests.issuing.books import AS_OF, NEXT_DAY, PARTIES, Books, issued, line
 from tieout.formats import xml
 from tieout.library.catalog import Catalogue
-from tieout.mapping.carried import typed
+from tieout.mapping.carried import losses, typed
 from tieout.mapping.lens import Collector, Lens
 from tieout.model.errors import SourceError
 from tieout.store.engine import Store
@@ -58,17 +58,9 @@ def test_what_was_written_reads_back_as_the_rows_of_the_run(books):
         content = (books.written / invoice_id.removeprefix("issued/")).read_bytes()
         collector.add(Lens.compile(books.mappings[mapping]), xml.parse(content, invoice_id), invoice_id)
     read = {name: typed(name, rows) for name, rows in collector.frames().items()}
-    for name in (
-        "invoice",
-        "invoice_line",
-        "vat_breakdown",
-        "payment_instruction",
-        "invoice_note",
-        "preceding_invoice",
-    ):
-        aside = [each for each in ("source", "line", "mapping", "direction") if each in read[name].columns]
-        said, again = typed(name, store.table(name)).drop(aside), read[name].drop(aside)
-        assert again.fill_null(False).equals(said.fill_null(False)), name
+    meant = {name: typed(name, store.table(name)) for name in read if store.count(name)}
+    assert {"invoice", "invoice_line", "vat_breakdown", "invoice_note", "preceding_invoice"} <= meant.keys()
+    assert [str(each) for each in losses(meant, read) if each.of_a_term] == []
     assert store.count("invoice_line") == 4
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from decimal import Decimal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ import typer
 
 import tieout
 from tieout import run as conductor
-from tieout.convert import convert
+from tieout.convert import convert, told
 from tieout.examine import findings
 from tieout.faces import cli_cases, cli_rules, terminal
 from tieout.faces.explain import explain as explain_object
@@ -24,7 +24,6 @@ from tieout.faces.export import FORMATS
 from tieout.faces.export import export as export_run
 from tieout.faces.places import run_folder
 from tieout.model.errors import SourceError, TieoutError
-from tieout.mapping.carried import Loss
 from tieout.model.money import display
 from tieout.model.records import Query
 from tieout.second_opinion import second_opinion
@@ -210,24 +209,11 @@ def convert_documents(
     done = failed = lost = 0
     for each in convert(given, to, out):
         done, failed, lost = done + bool(each.out), failed + (each.out is None), lost + len(each.losses)
-        for line in [each.problem] if each.problem else [_told(loss, to) for loss in each.losses]:
-            terminal.errors.print(line if line.startswith(each.document) else f"{each.document}  {line}", markup=False)
+        for line in [each.problem] if each.problem else [told(loss, to) for loss in each.losses]:
+            print(line if line.startswith(each.document) else f"{each.document}  {line}", file=sys.stderr)
     words = f"{done} document{'s' if done != 1 else ''} written: {out}"
     print(f"{words}; {lost} values not carried" if lost else words)
     raise typer.Exit(1 if failed else 0)
-
-
-def _told(loss: Loss, to: str) -> str:
-    row = f", row {'/'.join(map(str, loss.key))}" if loss.key else ""
-    if loss.column:
-        instead = f"; it says {_plain(loss.read)} instead" if loss.read is not None else ""
-        return f"{to} does not carry {loss.table}.{loss.column} ({loss.term}){row}: {_plain(loss.meant)}{instead}"
-    said = ", ".join(f"{name} {_plain(value)}" for name, value in loss.meant.items() if value not in (None, False))
-    return f"{to} does not carry this row of {loss.table}{row}: {said}"
-
-
-def _plain(value: Any) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else f"'{value}'"
 
 
 @app.command()

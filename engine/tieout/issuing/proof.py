@@ -49,5 +49,6 @@ def differences(
     }
     read = {name: typed(name, frame) for name, frame in frames.items()}
     for loss in losses(meant, read):
-        found.setdefault(loss.invoice_id, str(loss))
+        if loss.of_a_term:
+            found.setdefault(loss.invoice_id, str(loss))
     return found

@@ -16,6 +16,8 @@ from tieout.model.canon import CANON, Column
 
 __all__ = ["Loss", "losses", "typed"]
 
+# What a lens notes beside the rows: of the file, or a second time in another form.
+ASIDE_TABLES = frozenset({"element", "element_place", "element_shape", "as_written", "vat_total"})
 # What says where a row came from or how it was read, not what it says.
 _ASIDE = {"mapping", "direction", "source", "line"}
 
@@ -39,6 +41,15 @@ class Loss:
     term: str
     meant: Any
     read: Any
+
+    @property
+    def of_a_term(self) -> bool:
+        """Whether something is lost that an invoice says; flags and counts only tell how a syntax is built."""
+        if not self.column:
+            return self.meant is None or any(value is not None for value in self.meant.values())
+        column = CANON[self.table].by_name[self.column]
+        flag = column.type == "boolean" and self.column != "is_charge"
+        return self.term not in ("", "-") and not flag and not self.column.endswith("_count")
 
     def __str__(self) -> str:
         if not self.column:
@@ -70,10 +81,10 @@ def _type(column: Column) -> pl.DataType:
 def losses(meant: Dict[str, pl.DataFrame], read: Dict[str, pl.DataFrame]) -> Iterator[Loss]:
     """Every difference between two sets of rows of the same invoices, table by table; both typed.
 
-    A flag that is not set and one that is false are the same.
+    A flag that is not set and one that is false are the same; what a lens notes beside the rows is left out.
     """
     for name in CANON:
-        if name in meant or name in read:
+        if (name in meant or name in read) and name not in ASIDE_TABLES:
             some = meant[name] if name in meant else read[name]
             yield from _unlike(name, meant.get(name, some.clear()), read.get(name, some.clear()))
 
