@@ -11,12 +11,13 @@ from typing import Any
 from tieout.library.expression import parse
 from tieout.library.language import Kind, unite
 from tieout.library.mappings import no_column, parse_text
-from tieout.library.rule_tests import parse_tests
+from tieout.library.rule_tests import parse_tests, place_tests
 from tieout.library.scope import Scope, chain, kind_of_value
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.canon import CANON
 from tieout.model.definitions import Expression, Parameter, Rule
 from tieout.model.errors import Mistake
+from tieout.model.places import PATH
 
 __all__ = ["Reading"]
 
@@ -35,15 +36,26 @@ KIND_OPTIONS = {
     "unique": ("columns",),
     "reference": ("column", "columns", "references", "where"),
     "balance": ("key", "left", "right", "tolerance", "at_most"),
+    "absent": ("path", "under", "except", "syntax"),
+    "occurs": ("path", "under", "except", "syntax", "at_least", "at_most"),
 }
 KIND_NEEDS = {
     "condition": ("check",),
     "unique": ("columns",),
     "reference": ("references",),
     "balance": ("key", "left", "right"),
+    "absent": ("path",),
+    "occurs": ("path",),
 }
 # Further placeholders that messages of a kind may use.
-KIND_WORDS = {"unique": ("first",), "balance": ("left", "right", "difference")}
+KIND_WORDS = {
+    "unique": ("first",),
+    "balance": ("left", "right", "difference"),
+    "absent": ("found", "count"),
+    "occurs": ("found", "count"),
+}
+PLACES = ("absent", "occurs")
+"""Kinds that count elements of a document; what they judge is an element, or the document as a whole."""
 
 _TERM = re.compile(r"(BT-(\d+)(-\d+)?|BG-(\d+)|CN-\S+|[A-Za-z0-9]+([/@\[\]-]+[A-Za-z0-9]+)*)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -60,14 +72,15 @@ class Reading:
 
     def rule(self, pack: str) -> Rule | None:
         node = self.node
-        table = node.plain("table", "")
+        kind = node.plain("kind", "condition")
+        table = node.plain("table", "element" if kind in PLACES else "")
         if table not in CANON:
             hint = did_you_mean(table, CANON)
             self.mistakes.append(node["table"].mistake(f"no table '{table}'{hint}"))
             return None
-        kind = node.plain("kind", "condition")
         params, kinds = self.params()
-        scope = Scope(table, tuple(sorted(kinds.items())), self.code_lists)
+        judged = "invoice" if kind in PLACES else table
+        scope = Scope(judged, tuple(sorted(kinds.items())), self.code_lists)
         check = self.expression(node.get("check"), scope)
         when = self.expression(node.get("when"), scope)
         options = self.options(kind, scope)
@@ -100,6 +113,8 @@ class Reading:
             reported_as=node.plain("reported_as", ""),
         )
         tests, wrong = parse_tests(node.get("tests"), table)
+        if kind in PLACES and options:
+            tests = (*place_tests(options, rule.location), *tests)
         self.mistakes += wrong
         self.unused(params)
         if rule.valid_from and rule.valid_to and rule.valid_from > rule.valid_to:
@@ -216,6 +231,8 @@ class Reading:
         if kind != "condition" and "check" in node:
             self.mistakes.append(node.mistake(f"'check' does not go with kind {kind}", key="check"))
         table = scope.table or ""
+        if kind in PLACES:
+            return self.places(kind)
         if kind == "unique":
             return {"columns": self.columns(node.get("columns"), table)}
         if kind == "reference":
@@ -223,6 +240,23 @@ class Reading:
         if kind == "balance":
             return self.balance(table)
         return {}
+
+    def places(self, kind: str) -> dict[str, Any]:
+        node = self.node
+        texts = {key: _texts(node.get(key)) for key in ("path", "under", "except", "syntax")}
+        for key, path in ((key, path) for key in ("path", "under", "except") for path in texts[key]):
+            if not PATH.fullmatch(path):
+                self.mistakes.append(node.mistake(f"'{path}' is no path; write cac:Party/cbc:Name or //@listID", key=key))
+        if texts["under"] and any(path.startswith("//") for path in texts["path"]):
+            self.mistakes.append(node.mistake("a path below 'under' cannot begin with //", key="path"))
+        if kind == "absent":
+            return {**texts, "at_least": 0, "at_most": 0}
+        least, most = node.plain("at_least", 0), node.plain("at_most")
+        if most is None and not least:
+            self.mistakes.append(node.mistake("'at_least' or 'at_most' is missing; kind occurs needs one of them"))
+        elif most is not None and least > most:
+            self.mistakes.append(node.mistake("at_least is more than at_most", key="at_least"))
+        return {**texts, "at_least": least, "at_most": most}
 
     def columns(self, node: Node | None, table: str) -> tuple[str, ...]:
         items = () if node is None else node if isinstance(node.value, tuple) else (node,)
@@ -285,3 +319,9 @@ class Reading:
             "sum": self.expression(node.get("sum"), replace(scope, wants="number")),
             "where": self.expression(node.get("where"), scope),
         }
+
+
+def _texts(node: Node | None) -> tuple[str, ...]:
+    """One text or several."""
+    items = () if node is None else node if isinstance(node.value, tuple) else (node,)
+    return tuple(item.text for item in items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +13,10 @@ from tieout.library.scope import chain
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.canon import CANON, Column
 from tieout.model.definitions import RuleTest
-from tieout.model.errors import Mistake
+from tieout.model.errors import Location, Mistake
+from tieout.model.places import example_rows
 
-__all__ = ["parse_tests"]
+__all__ = ["parse_tests", "place_tests"]
 
 
 AS_OF = Column("as_of", "date", "-", "The date of the run.")
@@ -90,3 +92,20 @@ def _value(node: Node, column: Column, mistakes: list[Mistake]) -> Any:
             pass
     mistakes.append(node.mistake(f"'{node.text}': {column.name} needs {kind}"))
     return None
+
+
+def place_tests(options: Mapping[str, Any], location: Location) -> tuple[RuleTest, ...]:
+    """Cases that a rule on places has by itself: just often enough, and once too often or too rarely."""
+    under, path = (options["under"] or ("",))[0], options["path"][0]
+    least, most = options["at_least"], options["at_most"]
+    beside = f"{path.rpartition('/')[2]}Other"
+    beside = f"{path.rpartition('/')[0]}/{beside}" if "/" in path.removeprefix("//") else beside
+    counts = {"pass": [most if most is not None else least], "fail": [*([most + 1] if most is not None else [])]}
+    if least:
+        counts["fail"].append(least - 1)
+    syntax = [{"syntax": options["syntax"][0]}] if options["syntax"] else [{}]
+    return tuple(
+        RuleTest({"element": example_rows(under, [(path, n) if n else (beside, 1)]), "invoice": syntax}, expect, location)
+        for expect, numbers in counts.items()
+        for n in numbers
+    )

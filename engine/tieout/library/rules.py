@@ -14,6 +14,7 @@ from tieout.library import yamlfile
 from tieout.library.expression import code_lists_read
 from tieout.library.mappings import parse_text
 from tieout.library.one_rule import Reading
+from tieout.library.rule_tables import expanded
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.definitions import Code, Expression, Rule, RuleSet
 from tieout.model.errors import Mistake
@@ -97,13 +98,22 @@ def parse_packs(files: Sequence[RuleFile], code_lists: Mapping[str, tuple[Code, 
     return Packs(sets, ignored, warnings), sorted(set(mistakes))
 
 
+def _tables(node: Node, mistakes: Iterable[tuple[tuple[Any, ...], Mistake]]) -> list[Node]:
+    """The tables of a file whose shape is right."""
+    tables = node.get("tables")
+    bad = {path[1] for path, _ in mistakes if len(path) > 1 and path[0] == "tables"}
+    items = tables.value if tables and isinstance(tables.value, tuple) else ()
+    return [table for index, table in enumerate(items) if index not in bad and isinstance(table.value, dict)]
+
+
 def _shape(node: Node, drafts: Mapping[str, _Draft], code_lists: frozenset[str]) -> tuple[list[Node], list[Mistake]]:
     """The rules of a file whose shape is right, and all mistakes of those whose shape is not."""
     rules = node.get("rules")
     items = rules.value if rules and isinstance(rules.value, tuple) else ()
     bad: dict[int, list[Mistake]] = {}
     mistakes = []
-    for path, mistake in yamlfile.check_parts(node, "rules"):
+    found = yamlfile.check_parts(node, "rules")
+    for path, mistake in found:
         if len(path) > 1 and path[0] == "rules":
             text = mistake.text.replace(" in 'rules'", "")
             bad.setdefault(path[1], []).append(Mistake(mistake.location, text))
@@ -118,7 +128,8 @@ def _shape(node: Node, drafts: Mapping[str, _Draft], code_lists: frozenset[str])
         elif all(each.text.startswith("unknown key") or "is missing" in each.text for each in wrong):
             wrong += _further(rule, code_lists)
         mistakes += [Mistake(each.location, f"{id}: {each.text}" if id else each.text) for each in wrong]
-    return [rule for index, rule in enumerate(items) if index not in bad], mistakes
+    whole = [rule for index, rule in enumerate(items) if index not in bad]
+    return [*whole, *expanded(_tables(node, found))], mistakes
 
 
 _SAY_WHY = "pack {pack} has this rule; to change it say why: add 'reason'"

@@ -19,8 +19,9 @@ from tieout.model.definitions import Rule, RuleSet, RuleTest
 from tieout.model.errors import Location
 from tieout.model.records import Query
 from tieout.store.engine import Limits, Store, quote
-from tieout.validation.check import prepared
+from tieout.validation.check import judge_places, prepared
 from tieout.validation.compile import compile_rules
+from tieout.validation.inventory import KINDS, Inventory
 from tieout.validation.program import Program
 from tieout.validation.rows import lineage, quoted
 
@@ -31,6 +32,8 @@ AS_OF = dt.date(2026, 1, 1)
 
 RULES_A_STATEMENT = 200
 CHANGED_A_PLAN = 600
+SHARING = ("condition", *KINDS)
+"""Kinds whose cases may share the tables: what they judge does not depend upon other documents."""
 _STATES = {0: "pass", 1: "fail", 2: "skip"}
 
 
@@ -142,7 +145,7 @@ def _batches(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
     """Cases that may share the tables: conditions with the same date of the run; every other case alone."""
     shared: dict[dt.date | None, list[_Case]] = {}
     for case in cases:
-        if case.rule.kind == "condition" and "source" in CANON[case.rule.table].by_name:
+        if case.rule.kind in SHARING and "source" in CANON[case.rule.table].by_name:
             shared.setdefault(case.test.as_of, []).append(case)
         else:
             yield [case]
@@ -171,6 +174,24 @@ def _states(
                     for source, state in zip(sources, frame[rule].to_list(), strict=True):
                         if source in mine or len(batch) == 1:
                             yield rule, source if source in mine else batch[0].source, state
+        if plan.inventory:
+            yield from _place_states(store, plan.inventory, by_rule, judged)
+
+
+def _place_states(
+    store: Store, inventory: Inventory, by_rule: Mapping[str, set[str]], judged: Mapping[str, str]
+) -> Iterator[tuple[str, str, int]]:
+    """(rule, source, state) for each document that a case of a rule on places gives."""
+    judge_places(store, inventory)
+    broken = set(store.fetch(Query("broken", 'select rule_no, invoice_id from "~broken"')).iter_rows())
+    conditions = ", ".join(f"({each}) as c{n}" for n, each in enumerate(inventory.conditions))
+    source = quoted("invoice", "invoice_id")
+    rows = store.fetch(Query("judged", f"select {source} as source, {conditions} from {inventory.source}"))
+    applies = {row["source"]: row for row in rows.iter_rows(named=True)}
+    for number, each in enumerate(inventory.rules):
+        condition = f"c{inventory.conditions.index(each.condition)}"
+        for name in by_rule.get(judged[each.rule.id], ()):
+            yield each.rule.id, name, int((number, name) in broken) if applies[name][condition] else 2
 
 
 def _state_frames(store: Store, program: Program) -> Iterator[tuple[pl.DataFrame, list[str]]]:
@@ -238,7 +259,7 @@ def _completed(case: _Case) -> Mapping[str, list[dict[str, Any]]]:
 
 
 def _key(table: str, rows: list[dict[str, Any]], case: _Case) -> None:
-    shares = case.rule.kind == "condition"
+    shares = case.rule.kind in SHARING
     columns = CANON[table].by_name
     for number, row in enumerate(rows, 1):
         if "invoice_id" in CANON[table].key:

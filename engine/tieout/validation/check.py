@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import operator
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation.compile import compile_rules, object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
+from tieout.validation.inventory import WORKING, Inventory
 from tieout.validation.program import Compiled, Plan, Program
 from tieout.validation.rows import Codes, Lookup, lineage, quoted, shown, text_literal
 
@@ -103,7 +104,34 @@ def _check(store: Store, plan: Plan, documents: list[str] | None) -> None:
             if documents is not None:
                 where += f' and {quoted(program.table, "invoice_id")} in (select invoice_id from "~documents")'
             _judge(store, program, where)
+        if plan.inventory and judge_places(store, plan.inventory, documents=documents is not None):
+            store.execute(plan.inventory.findings())
         _number(store)
+
+
+def judge_places(store: Store, inventory: Inventory, *, documents: bool = False) -> bool:
+    """Makes ``~broken``, a row for each element or document that breaks a rule on places; False where there are none.
+
+    documents: only those in the working table ``~documents``.
+    """
+    stored = quote(CANON["element"].stored)
+    listed = f"select distinct path from element_shape union select distinct path from {stored}"
+    paths = store.fetch(Query("paths", listed))["path"].to_list()
+    matches = [(path, *match) for path in paths for match in inventory.concerns(path)]
+    columns, limits = inventory.limits()
+    _put(store, "~match", "path varchar, rule_no integer, role integer, climbs integer", matches)
+    _put(store, "~limit", columns, limits)
+    for step in inventory.steps(documents):
+        store.execute(step)
+    return bool(store.count("~broken"))
+
+
+def _put(store: Store, name: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """A working table with the rows."""
+    store.execute(Query(name, f"create or replace temp table {quote(name)} ({columns})"))
+    if rows:
+        with store.registered(pl.DataFrame(rows, orient="row", infer_schema_length=None)) as view:
+            store.execute(Query(name, f"insert into {quote(name)} select * from {quote(view)}"))
 
 
 @contextlib.contextmanager
@@ -119,7 +147,7 @@ def prepared(store: Store, plan: Plan) -> Iterator[None]:
                 store.execute(step)
         yield
     finally:
-        for name in (*plan.working, "~documents", "~hits", "~finding"):
+        for name in (*plan.working, *WORKING, "~documents", "~hits", "~finding"):
             store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
 
 

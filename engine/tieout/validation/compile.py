@@ -16,6 +16,7 @@ from sqlglot import exp
 from tieout.model.canon import CANON
 from tieout.model.definitions import Expression, Parameter, Rule, RuleSet
 from tieout.model.records import Query
+from tieout.validation.inventory import KINDS, Inventory, Judged
 from tieout.validation.program import Compiled, Plan, Program, Value
 from tieout.validation.rows import Codes, Groups, Rows, Step, lineage, quoted, text_literal
 
@@ -65,7 +66,7 @@ def compile_rules(
     for rule_set in chosen:
         by_table: dict[str, list[Rule]] = {}
         for rule in rule_set.rules:
-            if rule.status in statuses and (wanted is None or rule.table in wanted):
+            if rule.status in statuses and rule.kind not in KINDS and (wanted is None or rule.table in wanted):
                 by_table.setdefault(rule.table, []).append(rule)
         for table, rules in by_table.items():
             rows = Rows(table, groups)
@@ -75,14 +76,36 @@ def compile_rules(
                 for rule in rules
             ]
             building.append((rule_set, table, rows, applies, writer))
+    inventory, judged = _inventory(chosen, groups, lists, as_of, everywhere=everywhere, statuses=statuses)
     for rule_set, table, rows, applies, compiled in building:
         programs.append(Program(rule_set, table, rows.source(), applies, tuple(compiled)))
     used = {name: lists[name] for name in sorted(groups.code_lists)}
     steps: list[Step] = [*([Codes("~code_list", used)] if used else []), *groups.steps()]
-    for _, _, rows, _, _ in building:
+    for rows in (*(rows for _, _, rows, _, _ in building), judged):
         steps += rows.steps()
     names = [step.name if isinstance(step, Query) else step.table for step in steps]
-    return Plan(tuple(steps), tuple(programs), tuple(dict.fromkeys(names)))
+    return Plan(tuple(steps), tuple(programs), tuple(dict.fromkeys(names)), inventory)
+
+
+def _inventory(
+    rule_sets: Sequence[RuleSet],
+    groups: Groups,
+    lists: Mapping[str, Any],
+    as_of: dt.date | None,
+    *,
+    everywhere: bool,
+    statuses: Sequence[str],
+) -> tuple[Inventory | None, Rows]:
+    """All rules that count elements, of all packs together, and the rows their conditions read."""
+    rows = Rows("invoice", groups)
+    judged: list[Judged] = []
+    for rule_set in rule_sets:
+        applies = "true" if everywhere else _applies(rule_set, "invoice", rows)
+        for rule in rule_set.rules:
+            if rule.kind in KINDS and rule.status in statuses:
+                condition = _Writer(rule, rows, as_of, lists, careful=True).judges()
+                judged.append(Judged(rule, " and ".join(part for part in (applies, *condition) if part != "true") or "true"))
+    return (Inventory(tuple(judged), rows.source()) if judged else None), rows
 
 
 def _applies(rule_set: RuleSet, table: str, rows: Rows) -> str:
@@ -126,13 +149,27 @@ class _Writer:
             holds = {"unique": self.unique, "reference": self.reference, "balance": self.balance}[rule.kind](
                 values, extra
             )
-        active = [self.safe(rule.when, values)] if rule.when else []
-        if rule.valid_from or rule.valid_to:
-            day = self.day(self.rows)
-            active += [f"{day} >= {_date(rule.valid_from)}"] if rule.valid_from else []
-            active += [f"{day} <= {_date(rule.valid_to)}"] if rule.valid_to else []
+        active = self.active(values)
         shown = {name: self.value(name, expression) for name, expression in rule.placeholders.items()}
         return Compiled(rule, " and ".join(active) or "true", holds, tuple(values.values()), {**shown, **extra})
+
+    def judges(self) -> list[str]:
+        """Which documents a rule on places judges: by syntax, ``when`` and validity."""
+        rule = self.rule
+        parts = []
+        if rule.options["syntax"]:
+            parts.append(f"{quoted('invoice', 'syntax')} in ({', '.join(map(text_literal, rule.options['syntax']))})")
+        return [*parts, *self.active({})]
+
+    def active(self, values: dict[str, Value]) -> list[str]:
+        """When the rule applies at all."""
+        rule = self.rule
+        parts = [self.safe(rule.when, values)] if rule.when else []
+        if rule.valid_from or rule.valid_to:
+            day = self.day(self.rows)
+            parts += [f"{day} >= {_date(rule.valid_from)}"] if rule.valid_from else []
+            parts += [f"{day} <= {_date(rule.valid_to)}"] if rule.valid_to else []
+        return parts
 
     # expressions
 

@@ -54,6 +54,8 @@ def rule_sql(rule_set: RuleSet, rule: Rule) -> str:
     """The statement that lists the rows that break the rule, with the working tables it stands on."""
     alone = replace(rule_set, rules=(rule,))
     plan = compile_rules([alone], as_of=None, statuses=(rule.status,))
+    if plan.inventory:
+        return plan.inventory.sql()
     steps = [
         f"-- {step.table[1:]}: verdicts on\n{step.values.sql}" if isinstance(step, Lookup) else step.sql
         for step in plan.steps
@@ -73,7 +75,7 @@ def rule_text(rule_set: RuleSet, rule: Rule) -> str:
         ("place", str(rule.location)),
         ("severity", rule.severity),
         ("status", rule.status),
-        ("judges", f"one row of {rule.table}" + (f", kind {rule.kind}" if rule.kind != "condition" else "")),
+        ("judges", _judged(rule) + (f", kind {rule.kind}" if rule.kind != "condition" else "")),
         ("terms", ", ".join(rule.terms)),
         ("aliases", ", ".join(rule.aliases)),
         ("reports as", rule.reported_as),
@@ -118,3 +120,9 @@ def _given(given: Any) -> str:
             values = ", ".join(f"{key} = {'null' if value is None else value}" for key, value in row.items())
             parts.append(f"{table}({values})")
     return " ".join(parts)
+
+
+def _judged(rule: Rule) -> str:
+    if "under" not in rule.options:
+        return f"one row of {rule.table}"
+    return f"each element at {' or '.join(rule.options['under'])}" if rule.options["under"] else "the document"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tieout.model.definitions import Rule, RuleSet
 from tieout.model.records import Query
+from tieout.validation.inventory import Inventory
 from tieout.validation.rows import Step
 
 __all__ = ["Compiled", "Plan", "Program", "Value"]
@@ -96,3 +97,5 @@ class Plan:
     programs: tuple[Program, ...]
     working: tuple[str, ...]
     """The names of working tables, to be dropped."""
+    inventory: Inventory | None = None
+    """The rules that count elements of documents."""

@@ -1,0 +1,226 @@
+"""Rules that count elements of a document: all of them judged together, by one join over the inventory of element paths.
+
+Composes text and matches paths; ``check`` and ``cases`` run it. Paths of documents are few, whatever the number of documents:
+which rules a path concerns is worked out once a path and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tieout.model.canon import CANON
+from tieout.model.definitions import Rule
+from tieout.model.places import Place, fits, joined, place_of
+from tieout.model.records import Query
+from tieout.validation.rows import quoted, text_literal
+
+__all__ = ["Inventory", "Judged"]
+
+KINDS = ("absent", "occurs")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One rule, and the documents it judges as a condition over the rows of ``Inventory.source``."""
+
+    rule: Rule
+    condition: str
+
+
+@dataclass(frozen=True, eq=False)
+class Inventory:
+    """All rules on places of all packs."""
+
+    rules: tuple[Judged, ...]
+    source: str
+    """The from clause of ``invoice`` that the conditions read."""
+    _known: dict[str, tuple[tuple[int, int, int], ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _places(self) -> tuple[dict[str, list[tuple[int, int, int]]], list[tuple[str, tuple[str, ...], int, int, int]]]:
+        """Plain paths to (rule, role, climbs), and patterns with what they leave out, role 1 being the judged elements."""
+        plain: dict[str, list[tuple[int, int, int]]] = {}
+        patterns: list[tuple[str, tuple[str, ...], int, int, int]] = []
+        for number, each in enumerate(self.rules):
+            options = each.rule.options
+            for place, role in _roles(options):
+                left_out = tuple(options["except"])
+                if place.is_plain and not left_out:
+                    plain.setdefault(place.text, []).append((number, role, place.climbs))
+                else:
+                    patterns.append((place.text, left_out, number, role, place.climbs))
+        return plain, patterns
+
+    def concerns(self, path: str) -> tuple[tuple[int, int, int], ...]:
+        """(rule, role, climbs) of every rule that reads the path; role 0 is counted, 1 judged."""
+        found = self._known.get(path)
+        if found is None:
+            plain, patterns = self._places
+            matches = [*plain.get(path, ())]
+            for pattern, left_out, number, role, climbs in patterns:
+                if fits(pattern, path) and not any(fits(each, path) or fits(each, _above(path, climbs, role)) for each in left_out):
+                    matches.append((number, role, climbs))
+            found = self._known[path] = tuple(dict.fromkeys(matches))
+        return found
+
+    @cached_property
+    def climbs(self) -> int:
+        """The longest way from an enclosing element up to the judged one."""
+        return max((place.climbs for each in self.rules for place, _ in _roles(each.rule.options)), default=0)
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """The different conditions, in order of first use."""
+        return tuple(dict.fromkeys(each.condition for each in self.rules))
+
+    # --- statements ---
+
+    def limits(self) -> tuple[str, list[tuple[object, ...]]]:
+        """The columns and rows of the working table that holds what each rule allows and says."""
+        rows: list[tuple[object, ...]] = []
+        for number, each in enumerate(self.rules):
+            rule, options = each.rule, each.rule.options
+            message = (rule.message.en, rule.message.zh or rule.title.zh)
+            most = -1 if options["at_most"] is None else options["at_most"]
+            expected = f"at least {options['at_least']}" if most < 0 else f"at most {most}"
+            rows.append(
+                (number, rule.finding_id, rule.pack, rule.severity, ", ".join(rule.terms), *map(_one_line, message),
+                 options["at_least"], most, self.conditions.index(each.condition), not options["under"],
+                 joined((options["under"] or ("",))[0], options["path"][0]), expected)
+            )  # fmt: skip
+        return _LIMITS, rows
+
+    def steps(self, documents: bool) -> Iterator[Query]:
+        """From ``~match`` (path, rule_no, role, climbs) and ``~limit`` to ``~failed``: a row a rule and element that breaks it."""
+        chosen = ' and e.invoice_id in (select invoice_id from "~documents")' if documents else ""
+        yield Query(
+            "~place",
+            'create or replace temp table "~place" as\n'
+            "select e.invoice_id, m.rule_no, m.role, m.climbs, e.row_no, e.parent_no as no, e.parent_path as above,\n"
+            "  e.path, e.count, e.line\n"
+            f'from element e join "~match" m on m.path = e.path\nwhere true{chosen}',
+        )
+        for left in range(self.climbs, 0, -1):
+            yield Query(
+                f"~place {left}",
+                'create or replace temp table "~place" as\n'
+                f"select h.* replace (\n"
+                f"  case when h.climbs >= {left} then r.parent_no else h.no end as no,\n"
+                f"  case when h.climbs >= {left} then r.parent_path else h.above end as above)\n"
+                f'from "~place" h left join element r on h.climbs >= {left} and r.invoice_id = h.invoice_id '
+                "and r.path = h.above\n  and h.no >= r.row_no and h.no < r.row_no + r.count",
+            )
+        yield Query("~failed", _FAILED)
+        yield Query("~broken", self._broken(chosen.replace("e.invoice_id", quoted("invoice", "invoice_id"))))
+
+    def _broken(self, chosen: str) -> str:
+        """The rows of ``~failed`` in documents that the rule judges, with the source of the document."""
+        listed = ",\n  ".join(f"({condition}) as c{n}" for n, condition in enumerate(self.conditions))
+        held = " ".join(f"when {n} then d.c{n}" for n in range(len(self.conditions)))
+        return (
+            'create or replace temp table "~broken" as\n'
+            f"with d as (select {quoted('invoice', 'invoice_id')} as invoice_id, {quoted('invoice', 'source')} as source,\n"
+            f"  {quoted('invoice', 'line')} as first_line,\n  {listed}\nfrom {self.source}\nwhere true{chosen}),\n"
+            f"f as ({_ON_DOCUMENTS})\n"
+            "select f.*, d.source, coalesce(f.line, d.first_line) as at_line\n"
+            "from f join d using (invoice_id) join \"~limit\" l using (rule_no)\n"
+            f"where case l.condition {held} end"
+        )
+
+    def findings(self) -> Query:
+        """Appends a finding for each row of ``~broken``."""
+        filled = [
+            f"replace(replace(l.{name}, '{{found}}', coalesce(b.path, l.place)), '{{count}}', cast(b.count as varchar))"
+            for name in ("message", "message_zh")
+        ]
+        evidence = "json_object('path', coalesce(b.path, l.place), 'count', b.count, 'expected', l.expected)"
+        return Query(
+            "findings on places",
+            'insert into "~finding" (rule, pack, severity, "table", object_id, row_no, term, message, message_zh, evidence, '
+            "source, line)\n"
+            f"select l.rule, l.pack, l.severity, 'element', b.invoice_id, nullif(b.no, 0), l.term,\n  {filled[0]},\n"
+            f"  {filled[1]},\n  cast({evidence} as varchar), b.source, b.at_line\n"
+            'from "~broken" b join "~limit" l using (rule_no)',
+        )
+
+    def sql(self) -> str:
+        """For a reader: what the first rule finds, as one statement."""
+        rule = self.rules[0].rule
+        options = rule.options
+        paths = " or ".join(
+            f"path = {text_literal(place.text)}" if place.is_plain else f"path like {text_literal(_like(place.text))}"
+            for place, role in _roles(options)
+            if not role
+        )
+        most = options["at_most"]
+        limit = f"> {most}" if most is not None else f"< {options['at_least']}"
+        by = "invoice_id" if not options["under"] else f"invoice_id, <the element at {' or '.join(options['under'])}>"
+        return (
+            f"select {by}, sum(count) as count\nfrom element join invoice using (invoice_id)\n"
+            f"where ({paths})\n  and {self.rules[0].condition}\ngroup by {by}\nhaving sum(count) {limit}"
+        )
+
+
+WORKING = ("~match", "~limit", "~place", "~failed", "~broken")
+
+_LIMITS = (
+    "rule_no integer, rule varchar, pack varchar, severity varchar, term varchar, message varchar, message_zh varchar, "
+    "at_least integer, at_most integer, condition integer, on_document boolean, place varchar, expected varchar"
+)
+
+# How often each rule's places stand in each judged element, and the judged elements themselves.
+_FAILED = """create or replace temp table "~failed" as
+with counted as (
+  select invoice_id, rule_no, case when climbs < 0 then 0 else no end as no,
+    cast(sum(count) as bigint) as count, min(line) as line, min(path) as path
+  from "~place" where role = 0 group by all
+), judged as (
+  select p.invoice_id, p.rule_no, p.row_no + n.n as no, p.line, p.path
+  from "~place" p, lateral (select unnest(range(p.count)) as n) n where p.role = 1
+)
+select c.invoice_id, c.rule_no, c.no, c.count, c.line, c.path
+from counted c join "~limit" l using (rule_no) where l.at_most >= 0 and c.count > l.at_most
+union all
+select j.invoice_id, j.rule_no, j.no, coalesce(c.count, 0), j.line, j.path
+from judged j join "~limit" l using (rule_no)
+  left join counted c on c.invoice_id = j.invoice_id and c.rule_no = j.rule_no and c.no = j.no
+where coalesce(c.count, 0) < l.at_least"""
+
+# Documents have no row of their own in the inventory: those that lack what they must hold come from the documents.
+_ON_DOCUMENTS = """select invoice_id, rule_no, no, count, line, path from "~failed"
+  union all
+  select d.invoice_id, l.rule_no, 0, coalesce(c.count, 0), null, null
+  from d join "~limit" l on l.on_document and l.at_least > 0
+    left join (select invoice_id, rule_no, sum(count) as count from "~place" where role = 0 group by all) c
+      on c.invoice_id = d.invoice_id and c.rule_no = l.rule_no
+  where coalesce(c.count, 0) < l.at_least"""
+
+
+def _roles(options: object) -> Iterator[tuple[Place, int]]:
+    """The places a rule counts (0), and those of the elements it judges where some may hold too few (1)."""
+    assert isinstance(options, dict)
+    for under in options["under"] or ("",):
+        for path in options["path"]:
+            yield place_of(under, path), 0
+        if under and options["at_least"]:
+            yield Place(under, 0), 1
+
+
+def _above(path: str, climbs: int, role: int) -> str:
+    """The path of the judged element for a path that is counted below it."""
+    return path if role else "/".join(path.split("/")[: -climbs - 1])
+
+
+def _like(pattern: str) -> str:
+    return pattern.replace("//", "%").replace("*", "%")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def readable(rules: Sequence[Rule]) -> bool:
+    """Whether there is an inventory to judge by, and a rule that does."""
+    return "element" in CANON and any(rule.kind in KINDS for rule in rules)
