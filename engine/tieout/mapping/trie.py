@@ -380,8 +380,12 @@ class Walk:
         inventory.places += (self.document, number, shape, first, line_of(element))
         for child, node, ordinal in inner:
             if isinstance(node, _Choice):
+                # What a choice decides was not known when simple texts were taken.
                 node = node.decide(child, self)
-            if not node.bare and node.simple is None:
+                taken = False
+            else:
+                taken = node.simple is not None
+            if not node.bare and not taken:
                 self._enter(child, node)
             if ordinal >= 0 and node.depth < DEPTH:
                 self._take_stock(child, node, first + ordinal, inventory)
