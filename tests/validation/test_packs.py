@@ -19,7 +19,7 @@ from tieout.store.engine import Store
 from tieout.validation.cases import run_cases
 from tieout.validation.check import check
 
-AT_LEAST = {"en16931": 218, "payments": 25, "masterdata": 25, "cn_fapiao": 55}
+AT_LEAST = {"en16931": 1_500, "payments": 25, "masterdata": 25, "cn_fapiao": 55}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 # Of the published invoices (kind file): how many get exactly the official set of the rules written here.
@@ -79,7 +79,8 @@ def test_both_languages_of_a_message_show_the_same_values():
 
 
 def test_no_two_rules_have_one_title():
-    titles = Counter((rule.pack, rule.title.en) for rule in rules())
+    # Where two official ids forbid the same place, so do ours.
+    titles = Counter((rule.pack, rule.title.en) for rule in rules() if rule.kind != "absent")
     assert [title for title, count in titles.items() if count > 1] == []
 
 

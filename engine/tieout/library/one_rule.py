@@ -224,6 +224,11 @@ class Reading:
             fitting = [name for name, keys in KIND_OPTIONS.items() if key in keys]
             if key in node and kind not in fitting:
                 self.mistakes.append(node.mistake(f"'{key}' goes with kind {' or '.join(fitting)} only", key=key))
+        most = node.plain("at_most")
+        if most is not None and isinstance(most, bool) != (kind == "balance"):
+            wanted = "true or false" if kind == "balance" else "a number"
+            self.mistakes.append(node.mistake(f"at_most of kind {kind} is {wanted}", key="at_most"))
+            return {}
         for key in KIND_NEEDS[kind]:
             if node.get(key) is None and not (kind == "condition" and "check" in node):
                 self.mistakes.append(node.mistake(f"'{key}' is missing; kind {kind} needs it"))
@@ -246,7 +251,9 @@ class Reading:
         texts = {key: _texts(node.get(key)) for key in ("path", "under", "except", "syntax")}
         for key, path in ((key, path) for key in ("path", "under", "except") for path in texts[key]):
             if not PATH.fullmatch(path):
-                self.mistakes.append(node.mistake(f"'{path}' is no path; write cac:Party/cbc:Name or //@listID", key=key))
+                self.mistakes.append(
+                    node.mistake(f"'{path}' is no path; write cac:Party/cbc:Name or //@listID", key=key)
+                )
         if texts["under"] and any(path.startswith("//") for path in texts["path"]):
             self.mistakes.append(node.mistake("a path below 'under' cannot begin with //", key="path"))
         if kind == "absent":

@@ -12,7 +12,19 @@ from tieout.library.nodes import Node
 
 __all__ = ["expanded"]
 
-_SHARED = ("kind", "severity", "status", "syntax", "under", "except", "at_least", "at_most", "when", "reference", "terms")
+_SHARED = (
+    "kind",
+    "severity",
+    "status",
+    "syntax",
+    "under",
+    "except",
+    "at_least",
+    "at_most",
+    "when",
+    "reference",
+    "terms",
+)
 
 
 def expanded(tables: Iterable[Node]) -> list[Node]:
@@ -34,7 +46,7 @@ def _rules(table: Node) -> Iterator[Node]:
         for key in ("title", "message", "rationale"):
             if key not in own and (text := table.get(key)) is not None:
                 values[key] = _filled(text, words)
-        yield Node(values, at, "", {key: at for key in values})
+        yield Node(values, at, "", dict.fromkeys(values, at))
 
 
 def _first(path: Node) -> str:

@@ -105,7 +105,9 @@ def place_tests(options: Mapping[str, Any], location: Location) -> tuple[RuleTes
         counts["fail"].append(least - 1)
     syntax = [{"syntax": options["syntax"][0]}] if options["syntax"] else [{}]
     return tuple(
-        RuleTest({"element": example_rows(under, [(path, n) if n else (beside, 1)]), "invoice": syntax}, expect, location)
+        RuleTest(
+            {"element": example_rows(under, [(path, n) if n else (beside, 1)]), "invoice": syntax}, expect, location
+        )
         for expect, numbers in counts.items()
         for n in numbers
     )

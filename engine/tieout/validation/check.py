@@ -117,9 +117,8 @@ def judge_places(store: Store, inventory: Inventory, *, documents: bool = False)
     stored = quote(CANON["element"].stored)
     listed = f"select distinct path from element_shape union select distinct path from {stored}"
     paths = store.fetch(Query("paths", listed))["path"].to_list()
-    matches = [(path, *match) for path in paths for match in inventory.concerns(path)]
     columns, limits = inventory.limits()
-    _put(store, "~match", "path varchar, rule_no integer, role integer, climbs integer", matches)
+    _put(store, "~match", "path varchar, rule_no integer, role integer, climbs integer", inventory.matches(paths))
     _put(store, "~limit", columns, limits)
     for step in inventory.steps(documents):
         store.execute(step)

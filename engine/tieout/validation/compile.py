@@ -104,7 +104,9 @@ def _inventory(
         for rule in rule_set.rules:
             if rule.kind in KINDS and rule.status in statuses:
                 condition = _Writer(rule, rows, as_of, lists, careful=True).judges()
-                judged.append(Judged(rule, " and ".join(part for part in (applies, *condition) if part != "true") or "true"))
+                judged.append(
+                    Judged(rule, " and ".join(part for part in (applies, *condition) if part != "true") or "true")
+                )
     return (Inventory(tuple(judged), rows.source()) if judged else None), rows
 
 

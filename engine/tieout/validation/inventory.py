@@ -6,7 +6,7 @@ which rules a path concerns is worked out once a path and kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +19,9 @@ from tieout.validation.rows import quoted, text_literal
 __all__ = ["Inventory", "Judged"]
 
 KINDS = ("absent", "occurs")
+
+COUNTED, JUDGED, OUTER = 0, 1, 2
+"""What a path is to a rule: counted, one of the judged elements, or an element between the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,20 @@ class Inventory:
             plain, patterns = self._places
             matches = [*plain.get(path, ())]
             for pattern, left_out, number, role, climbs in patterns:
-                if fits(pattern, path) and not any(fits(each, path) or fits(each, _above(path, climbs, role)) for each in left_out):
+                if fits(pattern, path) and not any(
+                    fits(each, path) or fits(each, _above(path, climbs, role)) for each in left_out
+                ):
                     matches.append((number, role, climbs))
             found = self._known[path] = tuple(dict.fromkeys(matches))
         return found
+
+    def matches(self, paths: Iterable[str]) -> list[tuple[str, int, int, int]]:
+        """(path, rule, role, climbs) for the paths of documents, with the elements between what is counted and judged."""
+        found = [(path, *match) for path in paths for match in self.concerns(path)]
+        outer = {
+            path.rsplit("/", up)[0] for path, _, role, climbs in found if role == COUNTED for up in range(1, climbs + 1)
+        }
+        return [*found, *((path, -1, OUTER, 0) for path in sorted(outer))]
 
     @cached_property
     def climbs(self) -> int:
@@ -103,14 +116,16 @@ class Inventory:
             f'from element e join "~match" m on m.path = e.path\nwhere true{chosen}',
         )
         for left in range(self.climbs, 0, -1):
+            # Numbers of one element's content follow one another, so the row that begins last before a number holds it.
             yield Query(
                 f"~place {left}",
                 'create or replace temp table "~place" as\n'
-                f"select h.* replace (\n"
-                f"  case when h.climbs >= {left} then r.parent_no else h.no end as no,\n"
-                f"  case when h.climbs >= {left} then r.parent_path else h.above end as above)\n"
-                f'from "~place" h left join element r on h.climbs >= {left} and r.invoice_id = h.invoice_id '
-                "and r.path = h.above\n  and h.no >= r.row_no and h.no < r.row_no + r.count",
+                "select h.* exclude (wanted) replace (\n"
+                f"  case when h.climbs >= {left} then r.no else h.no end as no,\n"
+                f"  case when h.climbs >= {left} then r.above else h.above end as above)\n"
+                f'from (select *, case when climbs >= {left} then above end as wanted from "~place") h\n'
+                f'  asof left join (select invoice_id, path, row_no, no, above from "~place" where role = {OUTER}) r\n'
+                "  on r.invoice_id = h.invoice_id and r.path = h.wanted and h.no >= r.row_no",
             )
         yield Query("~failed", _FAILED)
         yield Query("~broken", self._broken(chosen.replace("e.invoice_id", quoted("invoice", "invoice_id"))))
@@ -125,7 +140,7 @@ class Inventory:
             f"  {quoted('invoice', 'line')} as first_line,\n  {listed}\nfrom {self.source}\nwhere true{chosen}),\n"
             f"f as ({_ON_DOCUMENTS})\n"
             "select f.*, d.source, coalesce(f.line, d.first_line) as at_line\n"
-            "from f join d using (invoice_id) join \"~limit\" l using (rule_no)\n"
+            'from f join d using (invoice_id) join "~limit" l using (rule_no)\n'
             f"where case l.condition {held} end"
         )
 
@@ -170,23 +185,30 @@ _LIMITS = (
     "at_least integer, at_most integer, condition integer, on_document boolean, place varchar, expected varchar"
 )
 
-# How often each rule's places stand in each judged element, and the judged elements themselves.
+# How often each rule's places stand in each judged element, and the judged elements themselves. Where elements of one name
+# stand apart, the number of one that holds nothing is a guess; how many lack what they must hold is not.
 _FAILED = """create or replace temp table "~failed" as
 with counted as (
   select invoice_id, rule_no, case when climbs < 0 then 0 else no end as no,
     cast(sum(count) as bigint) as count, min(line) as line, min(path) as path
   from "~place" where role = 0 group by all
 ), judged as (
-  select p.invoice_id, p.rule_no, p.row_no + n.n as no, p.line, p.path
-  from "~place" p, lateral (select unnest(range(p.count)) as n) n where p.role = 1
+  select p.invoice_id, p.rule_no, p.row_no + n.n as no, p.line, p.path, l.at_least
+  from "~place" p join "~limit" l using (rule_no), lateral (select unnest(range(p.count)) as n) n where p.role = 1
+), lacking as (
+  select j.*, coalesce(c.count, 0) as count,
+    count(*) over g - coalesce(max(e.enough) over g, 0) as lack,
+    row_number() over (partition by j.invoice_id, j.rule_no order by coalesce(c.count, 0), j.no) as position
+  from judged j
+    left join counted c on c.invoice_id = j.invoice_id and c.rule_no = j.rule_no and c.no = j.no
+    left join (select invoice_id, rule_no, count_if(count >= at_least) as enough
+      from counted join "~limit" using (rule_no) group by all) e on e.invoice_id = j.invoice_id and e.rule_no = j.rule_no
+  window g as (partition by j.invoice_id, j.rule_no)
 )
 select c.invoice_id, c.rule_no, c.no, c.count, c.line, c.path
 from counted c join "~limit" l using (rule_no) where l.at_most >= 0 and c.count > l.at_most
 union all
-select j.invoice_id, j.rule_no, j.no, coalesce(c.count, 0), j.line, j.path
-from judged j join "~limit" l using (rule_no)
-  left join counted c on c.invoice_id = j.invoice_id and c.rule_no = j.rule_no and c.no = j.no
-where coalesce(c.count, 0) < l.at_least"""
+select invoice_id, rule_no, no, count, line, path from lacking where position <= lack"""
 
 # Documents have no row of their own in the inventory: those that lack what they must hold come from the documents.
 _ON_DOCUMENTS = """select invoice_id, rule_no, no, count, line, path from "~failed"
