@@ -249,7 +249,8 @@ class Reading:
     def places(self, kind: str) -> dict[str, Any]:
         node = self.node
         texts = {key: _texts(node.get(key)) for key in ("path", "under", "except", "syntax")}
-        for key, path in ((key, path) for key in ("path", "under", "except") for path in texts[key]):
+        paths = [(key, path) for key in ("path", "under", "except") for path in texts[key]]
+        for key, path in paths:
             if not PATH.fullmatch(path):
                 self.mistakes.append(
                     node.mistake(f"'{path}' is no path; write cac:Party/cbc:Name or //@listID", key=key)
