@@ -113,7 +113,7 @@ class Reading:
             reported_as=node.plain("reported_as", ""),
         )
         tests, wrong = parse_tests(node.get("tests"), table)
-        if kind in PLACES and options:
+        if kind in PLACES and options and when is None:
             tests = (*place_tests(options, rule.location), *tests)
         self.mistakes += wrong
         self.unused(params)
