@@ -24,7 +24,7 @@ HEAD = "pack: p\ntitle: {en: t, zh: t}\nsource: s\ntables:\n"
 
 
 def pack(tables: str) -> RuleSet:
-    packs, mistakes = parse_packs([RuleFile(load(HEAD + tables), "x", True)], {})
+    packs, mistakes = parse_packs([RuleFile(load(HEAD + tables), "x", False)], {})
     assert mistakes == []
     return packs.rule_sets["p"]
 
