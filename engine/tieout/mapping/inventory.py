@@ -12,7 +12,14 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-__all__ = ["Inventory", "Names", "Shapes"]
+from tieout.formats import xml
+from tieout.formats.xml import Element
+from tieout.mapping.values import SPACE
+
+__all__ = ["DEPTH", "Inventory", "Names", "Shapes"]
+
+DEPTH = 200
+"""No deeper: no invoice is, and a hostile document must not fill the stack."""
 
 Signature: TypeAlias = tuple[Any, ...]
 
@@ -89,13 +96,81 @@ class Shapes:
 
 
 class Inventory:
-    """The places of one walk's documents."""
+    """The places of one walk's documents.
 
-    def __init__(self, shapes: Shapes) -> None:
+    names: how paths show names; valued: the attributes whose value is part of a shape.
+    """
+
+    def __init__(self, shapes: Shapes, names: Names, valued: frozenset[str]) -> None:
         self.shapes = shapes
+        self._names, self._valued = names, valued
         self.places: list[int] = []
         """Five numbers a place: document, element_no, shape, first_no, line."""
         self.next = 1
+        self.odd: set[str] = set()
+        """Paths at which an element was seen that holds attributes or elements."""
+        self._start = 0
+
+    def begin(self) -> None:
+        """Begins a document."""
+        self.next, self._start = 1, len(self.places)
+
+    def agrees(self, root: Element) -> bool:
+        """Whether all elements and attributes of the document were counted."""
+        return xml.size(root) == self.next
+
+    def recount(self, root: Element, document: int, home: str) -> None:
+        """Takes the document's inventory again, looking into every element."""
+        del self.places[self._start :]
+        self.next = 1
+        if len(self.odd) > 10_000:
+            self.odd.clear()
+        self._recount(root, "", 0, 0, document, home)
+
+    def _recount(self, element: Element, path: str, number: int, depth: int, document: int, home: str) -> None:
+        signature: list[Any] = [path, self.shown(element.items()) if element.keys() else None]
+        inner: list[tuple[Element, str, int]] = []
+        for child in element:
+            below, items = _below(path, self._names.show(str(child.tag), home)), child.items()
+            if len(child):
+                inner.append((child, below, len(signature) - 2))
+                signature.append(below)
+                self.odd.add(below)
+                continue
+            signature.append(self.leaf(below, child.text, items))
+            if items:
+                self.odd.add(below)
+        key = tuple(signature)
+        shape, size = self.shapes.known.get(key) or self.shaped(key, home)
+        first = self.next
+        self.next += size
+        self.places += (document, number, shape, first, xml.line_of(element))
+        if depth < DEPTH:
+            for child, below, ordinal in inner:
+                self._recount(child, below, first + ordinal, depth + 1, document, home)
+
+    def leaf(self, path: str, text: str | None, items: Sequence[tuple[str, str]]) -> Any:
+        """What a signature says of an element without elements: its path, and maybe that it is blank and its attributes."""
+        blank = not text or (text.isspace() and not text.strip(SPACE))
+        return (path, blank, self.shown(items)) if blank or items else path
+
+    def shown(self, items: Sequence[tuple[str, str]]) -> tuple[tuple[str, str | None], ...]:
+        """The attributes with the values that count."""
+        return tuple([item if item[0] in self._valued else (item[0], None) for item in items])
+
+    def shaped(self, key: Signature, home: str) -> tuple[int, int]:
+        """The shape of a signature not seen before."""
+        path, own, *children = key
+
+        def attributes(items: Any) -> list[tuple[str, str | None]]:
+            return [(self._names.show(name, home), value) for name, value in items]
+
+        cut = len(path) + 1 if path else 0
+        told = [
+            (child[cut:], False, []) if isinstance(child, str) else (child[0][cut:], child[1], attributes(child[2]))
+            for child in children
+        ]
+        return self.shapes.make(key, path, attributes(own or ()), told)
 
     def frame(self, names: Sequence[str]) -> pl.DataFrame:
         """The rows of ``element_place``; names: invoice_id by document."""

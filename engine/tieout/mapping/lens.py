@@ -69,8 +69,9 @@ class Collector:
         """Reads one document. Its rows carry document_id as invoice_id, and the source (the same unless given)."""
         self._made = None
         if id(lens) not in self._walks:
-            inventory = Inventory(self._shapes) if "inventory" in lens.mapping.settings else None
-            self._walks[id(lens)] = (lens, Walk(lens.plan.trie, inventory), [])
+            trie = lens.plan.trie
+            inventory = Inventory(self._shapes, trie.names, trie.valued) if "inventory" in lens.mapping.settings else None
+            self._walks[id(lens)] = (lens, Walk(trie, inventory), [])
         _, rows, names = self._walks[id(lens)]
         names.append((document_id, document_id if source is None else source))
         rows.add(root, namespace(root))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from tieout.formats.xml import Element, line_of, walk
-from tieout.mapping.inventory import Inventory, Names
+from tieout.mapping.inventory import DEPTH, Inventory, Names
 from tieout.mapping.paths import Path, Step, Test
 from tieout.mapping.values import SPACE, Kind
 
@@ -21,8 +21,6 @@ __all__ = ["Problem", "Row", "Scope", "Slot", "Trie", "Walk"]
 
 Row: TypeAlias = list[Any]
 FIRST_SLOT = 2
-DEPTH = 200
-"""The inventory looks no deeper: no invoice is, and a hostile document must not fill the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +257,7 @@ class _Choice:
 
     __slots__ = ("_always", "_conditions", "_namespace", "_nodes", "_tested", "_trie", "path")
     simple = None
+    bare = False
 
     def __init__(self, entries: list[tuple[tuple[Test, ...], _Spec]], trie: Trie, namespace: str, path: str) -> None:
         self.path = path
@@ -340,44 +339,55 @@ class Walk:
         if self.inventory is None:
             self._descend(root, node)
         else:
-            self.inventory.next = 1
+            self.inventory.begin()
             self._take_stock(root, node, 0, self.inventory)
+            if not self.inventory.agrees(root):
+                self.inventory.recount(root, self.document, namespace)
 
     def _take_stock(self, element: Element, above: _Node, number: int, inventory: Inventory) -> None:
-        """As ``_descend``, over every element, known or not; what each holds goes to the inventory."""
-        opened, kids, valued = self.open, above.kids, self._trie.valued
-        signature: list[Any] = []
+        """As ``_descend``, over every element, known or not; what each holds goes to the inventory.
+
+        An element that the mapping takes one text from is taken to hold nothing else, until one was seen that does:
+        ``Inventory.agrees`` notices.
+        """
+        opened, get, odd = self.open, above.kids.get, inventory.odd
+        signature: list[Any] = [above.path, None]
         inner: list[tuple[Element, _Node | _Choice, int]] = []
         for child in element:
             tag = child.tag
-            node = kids.get(tag) or above.any or above.stray(tag)
-            if node.simple is not None:
-                scope, index, check, take = node.simple
-                row = opened[scope]
+            node = get(tag) or above.any or above.stray(tag)
+            simple = node.simple
+            if simple is not None:
+                scope, index, check, take = simple
+                row, text = opened[scope], child.text
                 if row[index] is None:
-                    text = child.text or ""
-                    if check is None or check(text):
-                        row[index] = text
+                    if check is None or check(text or ""):
+                        row[index] = text or ""
                     else:
-                        self._settle(child, text, row, index, take)
-            if len(child):
-                inner.append((child, node, len(signature)))
-                signature.append(tag)
+                        self._settle(child, text or "", row, index, take)
+                if text and not text.isspace() and node.path not in odd:
+                    signature.append(node.path)
+                    continue
+                if len(child):
+                    inner.append((child, node, len(signature) - 2))
+                    signature.append(node.path)
+                    continue
+            elif len(child):
+                inner.append((child, node, len(signature) - 2))
+                signature.append(node.path)
                 continue
-            if node.simple is None:
-                inner.append((child, node, -1))
-            items = child.items()
-            blank = not (child.text or "").strip(SPACE)
-            if items or blank:
-                signature.append((tag, blank, tuple([(k, v if k in valued else None) for k, v in items])))
             else:
-                signature.append(tag)
-        own = tuple([(k, v if k in valued else None) for k, v in element.items()])
-        key = (above.path, own, *signature)
-        shape, size = inventory.shapes.known.get(key) or self._shaped(key, above, inventory)
+                text = child.text
+                if not node.bare:
+                    inner.append((child, node, -1))
+            signature.append(inventory.leaf(node.path, text, child.items()))
+        if attributes := element.items():
+            signature[1] = inventory.shown(attributes)
+        key = tuple(signature)
+        shape, size = inventory.shapes.known.get(key) or inventory.shaped(key, above.namespace)
         first = inventory.next
         inventory.next = first + size
-        inventory.places += (self.document, number, shape, first, line_of(element))
+        inventory.places += (self.document, number, shape, first, element.sourceline)
         for child, node, ordinal in inner:
             if isinstance(node, _Choice):
                 # What a choice decides was not known when simple texts were taken.
@@ -389,21 +399,6 @@ class Walk:
                 self._enter(child, node)
             if ordinal >= 0 and node.depth < DEPTH:
                 self._take_stock(child, node, first + ordinal, inventory)
-
-    def _shaped(self, key: tuple[Any, ...], above: _Node, inventory: Inventory) -> tuple[int, int]:
-        show, home = self._trie.names.show, above.namespace
-        path, own, *children = key
-        return inventory.shapes.make(
-            key,
-            path,
-            [(show(name, home), value) for name, value in own],
-            [
-                (show(child, home), False, ())
-                if isinstance(child, str)
-                else (show(child[0], home), child[1], [(show(name, home), value) for name, value in child[2]])
-                for child in children
-            ],
-        )
 
     def _descend(self, element: Element, above: _Node) -> None:
         get, opened, other = above.kids.get, self.open, above.any
