@@ -12,7 +12,7 @@ from tieout.formats import json_document, xml
 from tieout.intake import detect
 from tieout.intake.batch import Gathered
 from tieout.mapping.inventory import Shapes
-from tieout.mapping.lens import Collector, Lens, pick
+from tieout.mapping.lens import Collector, Lens, of_root, pick
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
 from tieout.model.records import Document
@@ -27,6 +27,7 @@ class TreeReader:
         known = list(mappings)
         self._mappings = [each for each in known if each.format == "xml"]
         self._of_json = [each for each in known if each.format == "json_document"]
+        self._by_root: dict[str, list[Mapping]] = {}
         self._lenses: dict[str, Lens] = {}
         self._shapes = Shapes()
         self._collector = Collector(self._shapes)
@@ -40,7 +41,11 @@ class TreeReader:
     def read(self, document: Document, named: Mapping | None, options: Dict[str, Any]) -> str:
         """Reads one document and returns the id of the mapping that did; raises FormatError where none does."""
         root = xml.parse(document.content, document.uri)
-        chosen = pick([named] if named else self._mappings, root)
+        if root.tag not in self._by_root:
+            if len(self._by_root) > 100:
+                self._by_root.clear()
+            self._by_root[root.tag] = [each for each in self._mappings if of_root(each, root)]
+        chosen = pick([named] if named else self._by_root[root.tag], root)
         if chosen is None:
             space = xml.namespace(root)
             what = f"XML with the root element '{xml.local_name(root)}'" + (f" of {space}" if space else "")

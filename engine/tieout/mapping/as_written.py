@@ -6,12 +6,13 @@ blanks around it. What a document writes otherwise, or what is no value at all, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-from tieout.mapping.values import SPACE, Kind
+from tieout.mapping.values import Kind
 from tieout.model.canon import Column
 
 __all__ = ["SCHEMA", "odd_texts"]
@@ -22,24 +23,31 @@ SCHEMA = {
 }  # fmt: skip
 
 # A zero has no sign.
-_SHOWN = {
-    "amount": r"^(?:(?:0|-?[1-9][0-9]*)\.[0-9]{2}(?:[0-9]*[1-9])?"
-    r"|-0\.(?:(?:[1-9][0-9]|0[1-9])(?:[0-9]*[1-9])?|00[0-9]*[1-9]))$",
-    "number": r"^(?:(?:0|-?[1-9][0-9]*)(?:\.[0-9]*[1-9])?|-0\.[0-9]*[1-9])$",
-    "integer": r"^(?:0|-?[1-9][0-9]*)$",
-}
+_AMOUNT = re.compile(
+    r"(?:0|-?[1-9][0-9]*)\.[0-9]{2}(?:[0-9]*[1-9])?"
+    r"|-0\.(?:(?:[1-9][0-9]|0[1-9])(?:[0-9]*[1-9])?|00[0-9]*[1-9])"
+)
+_NUMBER = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.[0-9]*[1-9])?|-0\.[0-9]*[1-9]")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_BOOLEAN = re.compile("true|false")
+_SHOWN = {"amount": _AMOUNT, "money": _AMOUNT, "integer": _INTEGER, "boolean": _BOOLEAN}
 
 
-def odd_texts(column: Column, kind: Kind, texts: Sequence[Any]) -> list[int]:
-    """The positions of texts that the column's values, as they are shown, do not tell."""
-    if column.type == "boolean":
-        return [n for n, text in enumerate(texts) if text is not None and text not in ("true", "false")]
-    shown = pl.Series(texts, dtype=pl.String, strict=False)
-    if column.sql_type.startswith("DECIMAL") or column.type == "integer":
-        form = {"amount": "amount", "money": "amount", "integer": "integer"}.get(column.type, "number")
-        if kind.power:
-            return shown.is_not_null().arg_true().to_list()
-        return (~shown.str.contains(_SHOWN[form])).fill_null(False).arg_true().to_list()
-    if column.sql_type == "VARCHAR" and not kind.match and not kind.codes:
-        return (shown != shown.str.strip_chars(SPACE)).fill_null(False).arg_true().to_list()
+def odd_texts(column: Column, kind: Kind, texts: Sequence[Any], made: Sequence[Any]) -> list[int]:
+    """The positions of texts that the column's values, as they are shown, do not tell.
+
+    made: what the texts became in the frame (texts are without the blanks around them there).
+    """
+    if kind.power:
+        return [n for n, text in enumerate(texts) if text is not None]
+    if column.sql_type.startswith("DECIMAL") or column.type in _SHOWN:
+        return _outside(_SHOWN.get(column.type, _NUMBER), texts)
+    if column.sql_type == "VARCHAR" and not kind.match and not kind.codes and made != texts:
+        return [n for n, (text, shown) in enumerate(zip(texts, made, strict=True)) if text != shown]
     return []
+
+
+def _outside(form: re.Pattern[str], texts: Sequence[Any]) -> list[int]:
+    fits = form.fullmatch
+    odd = {text for text in set(texts) if text is not None and not fits(text)}
+    return [n for n, text in enumerate(texts) if text in odd] if odd else []

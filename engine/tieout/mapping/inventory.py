@@ -22,6 +22,8 @@ DEPTH = 200
 """No deeper: no invoice is, and a hostile document must not fill the stack."""
 
 Signature: TypeAlias = tuple[Any, ...]
+Items: TypeAlias = Sequence[tuple[Any, Any]]
+"""Attributes: name and value."""
 
 
 class Names:
@@ -149,12 +151,12 @@ class Inventory:
             for child, below, ordinal in inner:
                 self._recount(child, below, first + ordinal, depth + 1, document, home)
 
-    def leaf(self, path: str, text: str | None, items: Sequence[tuple[str, str]]) -> Any:
+    def leaf(self, path: str, text: str | None, items: Items) -> Any:
         """What a signature says of an element without elements: its path, and maybe that it is blank and its attributes."""
         blank = not text or (text.isspace() and not text.strip(SPACE))
         return (path, blank, self.shown(items)) if blank or items else path
 
-    def shown(self, items: Sequence[tuple[str, str]]) -> tuple[tuple[str, str | None], ...]:
+    def shown(self, items: Items) -> tuple[tuple[str, str | None], ...]:
         """The attributes with the values that count."""
         return tuple([item if item[0] in self._valued else (item[0], None) for item in items])
 

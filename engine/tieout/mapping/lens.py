@@ -19,7 +19,7 @@ from tieout.mapping.trie import Walk
 from tieout.model.definitions import Mapping
 from tieout.model.records import Finding
 
-__all__ = ["Collector", "Lens", "pick", "write"]
+__all__ = ["Collector", "Lens", "of_root", "pick", "write"]
 
 
 class Lens:
@@ -39,9 +39,14 @@ class Lens:
         return _identifies(self.mapping, root)
 
 
-def _identifies(mapping: Mapping, root: Element) -> bool:
+def of_root(mapping: Mapping, root: Element) -> bool:
+    """Whether the mapping is for documents with such a root; what they must hold beside it is another matter."""
     wanted = str(mapping.identify.get("root", ""))
-    if wanted != (root.tag if wanted.startswith("{") else local_name(root)):
+    return wanted == (root.tag if wanted.startswith("{") else local_name(root))
+
+
+def _identifies(mapping: Mapping, root: Element) -> bool:
+    if not of_root(mapping, root):
         return False
     has, space = texts_of(mapping.identify.get("has")), namespace(root)
     return not has or any(local_name(child) in has and namespace(child) == space for child in root)
@@ -70,7 +75,9 @@ class Collector:
         self._made = None
         if id(lens) not in self._walks:
             trie = lens.plan.trie
-            inventory = Inventory(self._shapes, trie.names, trie.valued) if "inventory" in lens.mapping.settings else None
+            inventory = (
+                Inventory(self._shapes, trie.names, trie.valued) if "inventory" in lens.mapping.settings else None
+            )
             self._walks[id(lens)] = (lens, Walk(trie, inventory), [])
         _, rows, names = self._walks[id(lens)]
         names.append((document_id, document_id if source is None else source))

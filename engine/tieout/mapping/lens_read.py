@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Dict
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source,
 from tieout.mapping.lens_rows import enclosing, first, rows_of, seen
 from tieout.mapping.trie import Problem, Row, Walk
 from tieout.mapping.values import POLARS, SPACE, decimal_text, typed
-from tieout.model.canon import CANON
+from tieout.model.canon import CANON, Column
 from tieout.model.records import Finding
 
 __all__ = ["read_tables"]
@@ -52,8 +53,10 @@ class _Reader:
         self.counts: dict[str, Counter[int]] = {}
         self.rows: dict[str, list[tuple[Block, list[Row]]]] = {}
         self.index: dict[tuple[str, int, int], dict[int, list[int]]] = {}
-        self.numbers: dict[str, list[tuple[Any, Any, Any]]] = {}
+        self.keys: dict[str, list[list[Any]]] = {}
         """For each table, invoice_id, line_row_no and row_no of each of its rows."""
+        self.cells: tuple[Row, tuple[Any, ...]] = ([], ())
+        """The rows last asked for, turned into columns."""
         self.odd: list[tuple[Any, ...]] = []
 
     # --- rows ---
@@ -66,14 +69,15 @@ class _Reader:
         values = self.columns(block, rows)
         documents = [enclosing(row, block.ups)[0] for row in rows]
         self._identify(block, rows, documents, values)
-        frame = self._frame(block, rows, documents, values)
+        columns = self._typed(block, rows, documents, values)
         if self.walk.inventory:
-            self._odd(block, frame, values)
+            self._odd(block, columns, values)
+        frame = pl.DataFrame([_series(column, columns[column.name], len(rows)) for column in block.table.columns])
         places = self.places.setdefault(table, {})
         places.update({id(row): n for n, row in enumerate(rows, len(places))})
         made = self.made.setdefault(table, {})
         for name, column in values.items():
-            made.setdefault(name, []).extend(column)
+            made[name] = made[name] + column if name in made else column
         keys = made.get(block.table.key[0])
         for finding, row in found:
             place = places.get(id(row))
@@ -139,10 +143,19 @@ class _Reader:
                 first(sources if single else tuple(s for s in sources if not s.single), row)
                 for single, row in zip(singles, rows, strict=True)
             ]
-        if len(sources) == 1 and sources[0].hops == 0:
-            index = sources[0].index
-            return [row[index] for row in rows]
-        return [first(sources, row) for row in rows]
+        values: Values = self._column(sources[0], rows) if sources else [None] * len(rows)
+        for source in sources[1:]:
+            if None in values:
+                values = [b if a is None else a for a, b in zip(values, self._column(source, rows), strict=True)]
+        return values
+
+    def _column(self, source: Source, rows: list[Row]) -> Values:
+        """The texts at a source, one a row."""
+        if source.hops == 0 and rows:
+            if self.cells[0] is not rows:
+                self.cells = (rows, tuple(zip(*rows, strict=True)))
+            return list(self.cells[1][source.index])
+        return [seen(source, row) for row in rows]
 
     def _singles(self, block: Block, planned: Planned, rows: list[Row]) -> list[bool] | None:
         """Which rows are the only one of their outer element, for columns that take its values only then."""
@@ -222,22 +235,19 @@ class _Reader:
 
     # --- as written ---
 
-    def _odd(self, block: Block, frame: pl.DataFrame, values: dict[str, Values]) -> None:
+    def _odd(self, block: Block, columns: Dict[str, Any], values: dict[str, Values]) -> None:
         """Notes the texts that the values of a block do not show."""
-        keys = [
-            frame[name].to_list() if name in frame.columns else [None] * frame.height
-            for name in ("invoice_id", "line_row_no", "row_no")
-        ]
-        numbers = list(zip(*keys, strict=True))
-        self.numbers.setdefault(block.table.name, []).extend(numbers)
+        table = block.table.name
+        nothing = [None] * len(columns["invoice_id"])
+        keys = [columns.get(name) or nothing for name in ("invoice_id", "line_row_no", "row_no")]
+        for all_keys, some in zip(self.keys.setdefault(table, [[], [], []]), keys, strict=True):
+            all_keys += some
         for planned in block.columns:
             options, name = planned.field.options, planned.column.name
             if planned.sources and not options.get("present"):
                 texts = values[name]
-                self.odd += [
-                    (numbers[n][0], block.table.name, *numbers[n][1:], name, texts[n])
-                    for n in odd_texts(planned.column, planned.kind, texts)
-                ]
+                for n in odd_texts(planned.column, planned.kind, texts, columns[name]):
+                    self.odd.append((keys[0][n], table, keys[1][n], keys[2][n], name, texts[n]))
 
     def as_written(self) -> pl.DataFrame:
         """The rows of ``as_written``, those of values that had to be settled among them."""
@@ -252,7 +262,7 @@ class _Reader:
             for block, planned in takers.get((slot.scope, slot.index), ()):
                 table = block.table.name
                 for place in self._places(table, row, slot.scope):
-                    invoice_id, line_row_no, row_no = self.numbers[table][place]
+                    invoice_id, line_row_no, row_no = (keys[place] for keys in self.keys[table])
                     key = (invoice_id, table, line_row_no, row_no, planned.column.name)
                     rows[key] = None
                     texts[key] = text
@@ -300,8 +310,8 @@ class _Reader:
 
     # --- frames ---
 
-    def _frame(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> pl.DataFrame:
-        """Every column of the table, in canonical order."""
+    def _typed(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> dict[str, Any]:
+        """Every column of the table, in canonical order; None for one that no row has."""
         table, names = block.table, block.table.by_name
         raw: dict[str, Any] = {**values}
         raw["source"] = [self.names[document][1] for document in documents]
@@ -319,16 +329,12 @@ class _Reader:
             raw.setdefault("row_no", self._numbered(table.name, owners))
         formats = {each.column.name: each.kind.format for each in block.columns}
         blank = self.plan.mapping.settings.get("empty") == "absent"
-        nothing = [None] * len(rows)
-        columns = {
+        return {
             column.name: typed(column, raw[column.name], format=formats[column.name], blank=blank)
             if column.name in values
-            else raw.get(column.name, nothing)
+            else raw.get(column.name)
             for column in table.columns
         }
-        return pl.DataFrame(
-            columns, schema={column.name: POLARS.get(column.type, pl.String) for column in table.columns}
-        )
 
     def _numbered(self, table: str, owners: list[int]) -> list[int]:
         """The position of each row within its owner, going on where an earlier block of the same table stopped."""
@@ -398,6 +404,13 @@ class _Reader:
             source=source,
             line=problem.line,
         )
+
+
+def _series(column: Column, values: Any, height: int) -> pl.Series:
+    kind = POLARS.get(column.type, pl.String)
+    if values is None or values.count(None) == height:
+        return pl.Series(column.name, [None], dtype=kind).new_from_index(0, height)
+    return pl.Series(column.name, values, dtype=kind)
 
 
 def _negated(text: str) -> str:

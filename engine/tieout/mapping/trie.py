@@ -387,7 +387,7 @@ class Walk:
         shape, size = inventory.shapes.known.get(key) or inventory.shaped(key, above.namespace)
         first = inventory.next
         inventory.next = first + size
-        inventory.places += (self.document, number, shape, first, element.sourceline)
+        inventory.places += (self.document, number, shape, first, line_of(element))
         for child, node, ordinal in inner:
             if isinstance(node, _Choice):
                 # What a choice decides was not known when simple texts were taken.
