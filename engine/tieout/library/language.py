@@ -191,6 +191,8 @@ IDENTIFIER_CHECKS: dict[str, str] = {
     "valid_isin": "A securities number (ISO 6166).",
     "valid_gtin": "An article number of 8, 12, 13 or 14 digits (GTIN, EAN) with right check digit.",
     "valid_gln": "A global location number of 13 digits with right check digit.",
+    "valid_gs1_digits": "Digits, however many, whose last is the GS1 check digit: a GLN or GTIN as Peppol takes it.",
+    "valid_iban_digits": "An account in the form of an IBAN with right check digits, whatever length its country has.",
     "valid_luhn": "Digits whose last is the Luhn check digit (ISO/IEC 7812).",
     "valid_siren": "A French company number.",
     "valid_siret": "A French establishment number.",
@@ -200,6 +202,8 @@ IDENTIFIER_CHECKS: dict[str, str] = {
     "valid_partita_iva": "An Italian VAT number.",
     "valid_enterprise_number": "A Belgian enterprise number.",
     "valid_organisation_number": "A Norwegian organisation number.",
+    "valid_belgian_digits": "Ten digits, the last two of which are right for a Belgian enterprise number.",
+    "valid_greek_tin": "A Greek tax number (ΑΦΜ) of nine digits with right check digit.",
     "valid_abn": "An Australian business number.",
 }
 

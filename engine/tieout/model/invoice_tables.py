@@ -140,6 +140,7 @@ rounding_amount | amount | BT-114 | The amount added to the total to round the a
 amount_due_for_payment | amount | BT-115 | The outstanding amount that is requested to be paid.
 has_document_totals | boolean | BG-22 | Whether the document totals group is there at all.
 invoiced_object_count | integer | BT-18 | How many invoiced objects the document names; more than one is a fault.
+parent_line_count | integer | - | How many lines are sub-lines of another line, as CII says it.
 project_reference_count | integer | BT-11 | How many project references stand among the supporting documents; more than one is a fault.
 issue_time | timestamp | CN-IssueTime | The instant at which the tax authority recorded the invoice, as written.
 fapiao_tag | code | CN-EInvoiceTag | The tag of the tax region (SWEI and four digits).
@@ -260,6 +261,21 @@ vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, a
         term="BG-23",
     ),
     table(
+        "stated_identifier",
+        "One identifier that the document states with or for a scheme, wherever it stands.",
+        _PARENT
+        + """
+stated_identifier | identifier | - | The identifier.
+stated_identifier_scheme | code | - | Its scheme, as written: ISO/IEC 6523 or EAS.
+identifier_kind | code | - | electronic_address, party, legal_registration, tax_registration, location or item.
+party_role | code | - | seller, buyer, payee, tax_representative, deliver_to or line.
+tax_scheme | code | - | For a tax registration the tax, as written: VAT, VA, FC ...
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
         "vat_total",
         "One total VAT amount as the document gives it: BT-110 in the invoice currency, BT-111 in the accounting currency.",
         _PARENT
@@ -330,8 +346,12 @@ item_price_base_quantity | quantity | BT-149 | The number of items to which the 
 item_price_base_quantity_unit_code | code | BT-150 | The unit of the price's base quantity.
 has_item_price_allowance | boolean | BT-147 | Whether a discount or charge on the price is there at all.
 item_price_allowance_indicator | code | - | What says whether it is a charge, as written; it must be a discount: false.
+item_net_price_base_quantity | quantity | - | The base quantity that stands with the net price itself (CII); the price's base quantity may come from the gross price.
 item_gross_price_base_quantity | quantity | - | The base quantity of the gross price, where the syntax gives each price its own (CII).
 item_gross_price_base_quantity_unit_code | code | - | The unit of the gross price's base quantity.
+parent_line_identifier | identifier | - | The line of which this one is a sub-line, as CII says it; XRechnung has no such lines.
+has_vehicle_classification | boolean | BT-158 | Whether the item is classified by the Clean Vehicles Directive (scheme CVD).
+has_vehicle_attribute | boolean | BT-160 | Whether the item has the attribute 'cva' of the Clean Vehicles Directive.
 sub_line_count | integer | BG-DEX-01 | How many sub-lines stand directly below the line (XRechnung extension).
 sub_line_net_amount | amount | BG-DEX-01 | The sum of the net amounts of the sub-lines directly below.
 invoiced_item_vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).

@@ -5,6 +5,7 @@ The only door to python-stdnum here. Nothing is looked up outside: a number can 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
@@ -17,9 +18,11 @@ import stdnum.ean
 import stdnum.eu.vat
 import stdnum.fr.siren
 import stdnum.fr.siret
+import stdnum.gr.vat
 import stdnum.iban
 import stdnum.isin
 import stdnum.iso11649
+import stdnum.iso7064.mod_97_10
 import stdnum.it.codicefiscale
 import stdnum.it.iva
 import stdnum.lei
@@ -42,6 +45,27 @@ def _gln(text: str) -> bool:
     return len(stdnum.ean.compact(text)) == 13 and bool(stdnum.ean.is_valid(text))
 
 
+def _gs1_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit() and bool(stdnum.ean.calc_check_digit(text[:-1]) == text[-1])
+
+
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[a-zA-Z0-9]{0,30}")
+
+
+def _iban_digits(text: str) -> bool:
+    compact = re.sub(r"\s", "", text)
+    return bool(_IBAN.fullmatch(compact)) and bool(stdnum.iso7064.mod_97_10.is_valid(compact[4:] + compact[:4]))
+
+
+def _belgian_digits(text: str) -> bool:
+    """Without the first digit of 0 or 1 that the register gives today, which stdnum wants."""
+    return bool(re.fullmatch("[0-9]{10}", text)) and 97 - int(text[:8]) % 97 == int(text[8:])
+
+
+def _greek_tin(text: str) -> bool:
+    return len(text) == 9 and bool(stdnum.gr.vat.is_valid(text))
+
+
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "valid_iban": stdnum.iban.is_valid,
     "valid_bic": stdnum.bic.is_valid,
@@ -52,6 +76,8 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "valid_isin": stdnum.isin.is_valid,
     "valid_gtin": stdnum.ean.is_valid,
     "valid_gln": _gln,
+    "valid_gs1_digits": _gs1_digits,
+    "valid_iban_digits": _iban_digits,
     "valid_luhn": stdnum.luhn.is_valid,
     "valid_siren": stdnum.fr.siren.is_valid,
     "valid_siret": stdnum.fr.siret.is_valid,
@@ -61,6 +87,8 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "valid_partita_iva": stdnum.it.iva.is_valid,
     "valid_enterprise_number": stdnum.be.vat.is_valid,
     "valid_organisation_number": stdnum.no.orgnr.is_valid,
+    "valid_belgian_digits": _belgian_digits,
+    "valid_greek_tin": _greek_tin,
     "valid_abn": stdnum.au.abn.is_valid,
 }
 
