@@ -54,6 +54,7 @@ has_document_header | boolean | - | Whether the group of number, type and date i
 has_agreement | boolean | - | Whether the group of seller, buyer and references is there at all; always in UBL, where they stand in the root.
 has_settlement | boolean | - | Whether the group of payment, VAT and totals is there at all; always in UBL, where they stand in the root.
 has_seller | boolean | BG-4 | Whether the seller group is there at all.
+has_seller_role | boolean | - | Whether the element that holds the seller is there at all; in UBL it may stand without a party in it.
 seller_name | text | BT-27 | The full formal name of the seller.
 seller_trading_name | text | BT-28 | A name by which the seller is known, other than the seller name.
 seller_legal_registration_identifier | identifier | BT-30 | The seller's identifier issued by an official registrar.
@@ -117,6 +118,7 @@ deliver_to_party_name | text | BT-70 | The name of the party to which goods and 
 deliver_to_location_identifier | identifier | BT-71 | An identifier of the place of delivery.
 deliver_to_location_identifier_scheme | code | BT-71-1 | The scheme of the deliver-to location identifier.
 actual_delivery_date | date | BT-72 | The date on which the supply of goods or services was made or completed.
+has_actual_delivery_date | boolean | BT-72 | Whether the delivery date is there at all, be it a date or not.
 invoicing_period_start_date | date | BT-73 | The date when the invoice period starts.
 invoicing_period_end_date | date | BT-74 | The date when the invoice period ends.
 has_invoicing_period | boolean | BG-14 | Whether the invoicing period group is there at all.
@@ -267,7 +269,7 @@ vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, a
         + """
 stated_identifier | identifier | - | The identifier.
 stated_identifier_scheme | code | - | Its scheme, as written: ISO/IEC 6523 or EAS.
-identifier_kind | code | - | electronic_address, party, legal_registration, tax_registration, location or item.
+identifier_kind | code | - | electronic_address, party, legal_registration, tax_registration, location, item, or plain: one beside those with a scheme (CII).
 party_role | code | - | seller, buyer, payee, tax_representative, deliver_to or line.
 tax_scheme | code | - | For a tax registration the tax, as written: VAT, VA, FC ...
 """
@@ -311,6 +313,7 @@ third_party_payment_description | text | BT-DEX-003 | What the third party payme
 supporting_document_reference | identifier | BT-122 | An identifier of the supporting document.
 supporting_document_description | text | BT-123 | A description of the supporting document.
 external_document_location | text | BT-124 | The URL where the document can be found.
+has_external_reference | boolean | BT-124 | Whether the group of the external location is there at all.
 attached_document | text | BT-125 | The embedded document, base64 as written.
 attached_document_mime_code | code | BT-125-1 | The MIME type of the embedded document.
 attached_document_filename | text | BT-125-2 | The file name of the embedded document.
@@ -331,6 +334,7 @@ invoice_line_object_identifier | identifier | BT-128 | An identifier for an obje
 invoice_line_object_identifier_scheme | code | BT-128-1 | The scheme of the line's object identifier.
 document_reference_count | integer | BT-128 | How many documents the line refers to; one at most, the object it is based on.
 has_invoice_line_object | boolean | BT-128 | Whether one of them is marked as the object on which the line is based.
+invoice_line_object_count | integer | BT-128 | How many of them are marked so.
 invoiced_quantity | quantity | BT-129 | The quantity of items that is charged.
 invoiced_quantity_unit_code | code | BT-130 | The unit of the quantity (UN/ECE Rec. 20 and 21).
 invoice_line_net_amount | amount | BT-131 | The total of the line without VAT, with the line's allowances and charges.

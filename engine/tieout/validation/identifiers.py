@@ -21,8 +21,8 @@ import stdnum.fr.siret
 import stdnum.gr.vat
 import stdnum.iban
 import stdnum.isin
-import stdnum.iso11649
 import stdnum.iso7064.mod_97_10
+import stdnum.iso11649
 import stdnum.it.codicefiscale
 import stdnum.it.iva
 import stdnum.lei
