@@ -15,6 +15,7 @@ from tieout.cases.route import Unroutable
 from tieout.faces import terminal
 from tieout.faces.cli_diff import diff
 from tieout.faces.export import defused
+from tieout.faces.rulebook import FORMATS, write_rulebook
 from tieout.library.catalog import Catalogue
 from tieout.library.mutants import mutants
 from tieout.library.yamlfile import did_you_mean
@@ -126,6 +127,18 @@ def show(
         near = did_you_mean(rule, [each.id for pack in packs for each in pack.rules])
         raise TieoutError(f"no rule {rule!r}{near or '; tieout rules list shows them all'}")
     print(describe.rule_text(*found))
+
+
+@app.command()
+def docs(
+    workspace: Workspace = None,
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("rulebook"),
+    output: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "html",
+    pack: Annotated[str | None, typer.Option(help="Only this pack.")] = None,
+) -> None:
+    """Write the catalogue as pages: each rule with its condition in words, terms, cases and SQL, in both languages."""
+    written = write_rulebook(Catalogue.load(workspace), out, to=output, pack=pack)
+    print(f"{len(written)} pages written: {written[0]}")
 
 
 # --- the findings of tieout validate ---

@@ -14,7 +14,7 @@ from typing import Any
 from sqlglot import TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 
-__all__ = ["Variant", "number_near", "variants"]
+__all__ = ["Variant", "number_near", "syntax_tree", "variants"]
 
 _OPERATORS = {
     "=": ("<>",),
@@ -145,11 +145,7 @@ def _signs(tokens: list[Any], at: int) -> bool:
 
 def _by_part(text: str) -> Iterator[Variant]:
     """The condition with one part left out: a side of ``and``, ``or``, ``+`` or ``-``, a filter, an entry of a list."""
-    tokens = DuckDB().tokenize(text)
-    for token in tokens:
-        if token.text.lower() == "div" and token.token_type is TokenType.DIV:
-            token.token_type, token.text = TokenType.VAR, "div_"
-    tree = DuckDB().parser().parse(tokens, text)[0]
+    tree = syntax_tree(text)
     if tree is None:
         return
     count = sum(1 for _ in tree.walk())
@@ -160,6 +156,15 @@ def _by_part(text: str) -> Iterator[Variant]:
             what, kept = _without(node, choice)
             node.replace(kept)
             yield Variant(what, _written(copy.this))
+
+
+def syntax_tree(text: str) -> exp.Expr | None:
+    """The condition as its author wrote it, unchecked."""
+    tokens = DuckDB().tokenize(text)
+    for token in tokens:
+        if token.text.lower() == "div" and token.token_type is TokenType.DIV:
+            token.token_type, token.text = TokenType.VAR, "div_"
+    return DuckDB().parser().parse(tokens, text)[0]
 
 
 def _nth(tree: exp.Expr, number: int) -> exp.Expr:

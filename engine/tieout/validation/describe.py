@@ -12,7 +12,7 @@ from tieout.model.definitions import Rule, RuleSet
 from tieout.validation.compile import compile_rules
 from tieout.validation.rows import Codes, Lookup
 
-__all__ = ["find_rule", "rule_frame", "rule_sql", "rule_text"]
+__all__ = ["find_rule", "given", "rule_frame", "rule_sql", "rule_text", "shown"]
 
 
 def rule_frame(rule_sets: Iterable[RuleSet]) -> pl.DataFrame:
@@ -90,14 +90,14 @@ def rule_text(rule_set: RuleSet, rule: Rule) -> str:
         ("why", rule.rationale),
     ]
     for key, value in rule.options.items():
-        facts.append((key, _option(value)))
+        facts.append((key, shown(value)))
     for name, parameter in rule.params.items():
         for start, value in parameter.values:
             facts.append((f"${name}", f"{value}" + (f" from {start}" if start else "")))
     lines += [f"{key:<11} {' '.join(str(value).split())}" for key, value in facts if value not in (None, "")]
     lines += ["", f"{len(rule.tests)} cases"]
     for number, test in enumerate(rule.tests, 1):
-        lines.append(f"  {number}. {test.expect}: {_given(test.given)}")
+        lines.append(f"  {number}. {test.expect}: {given(test.given)}")
     return "\n".join([*lines, "", rule_sql(rule_set, rule)])
 
 
@@ -105,18 +105,20 @@ def _dated(rule: Rule) -> bool:
     return any(start for parameter in rule.params.values() for start, _ in parameter.values)
 
 
-def _option(value: Any) -> str:
+def shown(value: Any) -> str:
+    """What a kind of rule needs beside the common fields, as text."""
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_option(each)}" for key, each in value.items() if each is not None)
+        return ", ".join(f"{key}: {shown(each)}" for key, each in value.items() if each is not None)
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return str(getattr(value, "text", "" if value is None else value))
 
 
-def _given(given: Any) -> str:
+def given(rows: Any) -> str:
+    """The rows of a case, as text."""
     parts = []
-    for table, rows in given.items():
-        for row in rows:
+    for table, each in rows.items():
+        for row in each:
             values = ", ".join(f"{key} = {'null' if value is None else value}" for key, value in row.items())
             parts.append(f"{table}({values})")
     return " ".join(parts)
