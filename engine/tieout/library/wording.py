@@ -274,10 +274,5 @@ def _arguments(node: Any) -> list[Any]:
         return list(node.expressions)
     if isinstance(node, exp.Least | exp.Greatest):
         return [node.this, *node.expressions]
-    return [
-        node.this,
-        node.args.get("expression"),
-        node.args.get("decimals"),
-        node.args.get("start"),
-        *node.expressions,
-    ]
+    parts = ("expression", "delimiter", "decimals", "start", "part_index", "replacement")
+    return [node.this, *(node.args.get(part) for part in parts), *node.expressions]
