@@ -9,7 +9,7 @@ import argparse
 import random
 from pathlib import Path
 
-from making import bank, billing, ledger, people, platform, truth
+from making import bank, billing, ledger, people, platform, purchasing, truth
 from making.story import Story
 
 SEED = 20261031
@@ -31,12 +31,15 @@ def make() -> dict[str, bytes]:
     new = people.Customer(billing.NEW_CUSTOMER, "Neukunde Wagrien Papier", "", "Eutin", "EUR", "", "", False, "Z030")
     payer = people.Customer("0000290001", customers[24].payer, "DE", "Schwerin", "EUR", "", "", False, "Z030")
     credited = [i for i in book.items if i.currency == "EUR" and i.settled == 0 and not i.is_credit][:2]
+    bought = purchasing.Purchasing(story.payments, seller_tax["1000"])
+    purchases = bought.made(book, stored, seller_tax)
     return {
+        **purchases,
         **ledger.files(book, [*customers, payer, new], accounts, rates, seller_tax),
         **bank.files(story.payments, accounts),
         **stored.files,
         "billing/billing_lines.csv": billing.file(rng, [*customers, payer, new], credited),
-        **truth.files(story.payments, book, stored.items, stored.defects),
+        **truth.files(story.payments, book, stored.items, stored.defects, bought.exceptions),
     }
 
 

@@ -17,7 +17,7 @@ from tieout.formats import xml
 from tieout.model.errors import FormatError
 
 MONTH = Path(__file__).parents[2] / "examples" / "month"
-MADE = ("bank", "billing", "einvoices", "erp", "truth")
+MADE = ("bank", "billing", "einvoices", "erp", "platform", "received", "truth")
 
 
 def rows(name, *, encoding="utf-8", delimiter=","):
@@ -121,11 +121,12 @@ def test_every_payment_stands_in_one_file_and_in_the_truth():
 def test_the_truth_allocates_no_more_than_was_paid_and_open():
     paid = {row["payment_id"]: row for row in rows("truth/payments.csv")}
     items = {row["invoice_id"]: row for row in rows("truth/invoices.csv")}
+    items |= {row["invoice_id"]: row | {"open_before": "1"} for row in rows("truth/payables.csv")}
     money, settled = defaultdict(Decimal), defaultdict(Decimal)
     for row in rows("truth/allocations.csv"):
         assert row["invoice_ccy"] == items[row["invoice_id"]]["currency"] == paid[row["payment_id"]]["currency"]
         assert items[row["invoice_id"]]["open_before"] == "1"
-        settled[row["invoice_id"]] += Decimal(row["amount_allocated"])
+        settled[row["invoice_id"]] += Decimal(row["amount_invoice_ccy"])
         if row["kind"] in {"cash", "credit"}:
             money[row["payment_id"]] += Decimal(row["amount_allocated"])
     for payment, row in paid.items():

@@ -190,7 +190,7 @@ def test_services_need_no_receipt(judged):
         ({"order_line": None, "item_buyers_identifier": "A-1"}, {"purchase_order_reference": None,
           "despatch_advice_reference": "LS 77"}, "receipt-and-item"),
         ({"order_line": None, "item_buyers_identifier": "C"}, {"purchase_order_reference": None}, "supplier-item-and-price"),
-        ({"order_line": None}, {"purchase_order_reference": "4500000002"}, "only-line-of-the-order"),
+        ({"order_line": None}, {"purchase_order_reference": "4500000002"}, "only-line-of-both"),
     ],
 )  # fmt: skip
 def test_a_line_finds_its_order_line_by_what_it_names(judged, changed, head, linked):

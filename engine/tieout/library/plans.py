@@ -16,7 +16,7 @@ from tieout.model.errors import Mistake
 
 __all__ = ["inherited", "parse_plan"]
 
-# What a plan takes over from the one it is based on, key by key.
+# What a plan takes over from the one it is based on, key by key; its own words are added.
 INHERITED = ("references", "names", "words")
 
 SCHEMAS = {"settlement": "plan", "platform": "plan_platform", "three_way": "plan_three_way"}
@@ -81,6 +81,8 @@ def inherited(plans: Dict[str, MatchPlan]) -> tuple[dict[str, MatchPlan], list[M
             return plan
         base = whole(plans[name], (*heirs, plan.id)).options
         taken = {key: {**base.get(key, {}), **plan.options.get(key, {})} for key in INHERITED}
+        for kind, words in plan.options.get("words", {}).items():
+            taken["words"][kind] = [*base.get("words", {}).get(kind, ()), *words]
         return replace(plan, options={**plan.options, **taken})
 
     return {name: whole(plan, ()) for name, plan in plans.items()}, sorted(set(mistakes))

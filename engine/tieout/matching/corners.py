@@ -179,7 +179,8 @@ with books as (
   from corner_ledger l group by ledger, seller, invoice_key, year
 ),
 covered as (
-  select ledger, min(issue_date) as first, max(issue_date) as last from corner_message where channel = 'tax' group by ledger
+  select ledger, seller, min(issue_date) as first, max(issue_date) as last from corner_said where channel = 'tax'
+  group by ledger, seller
 ),
 sides as (select distinct ledger from platform_document union select ledger from corner_message where channel = 'platform')
 select k.*, coalesce(b.l.invoice_number, p.invoice_number, s.invoice_number, t.invoice_number) as invoice_number,
@@ -206,7 +207,7 @@ left join books b using (ledger, seller, invoice_key, year)
 left join corner_platform p using (ledger, seller, invoice_key, year)
 left join (select * from corner_said where channel = 'platform') s using (ledger, seller, invoice_key, year)
 left join (select * from corner_said where channel = 'tax') t using (ledger, seller, invoice_key, year)
-left join covered c using (ledger)
+left join covered c using (ledger, seller)
 """
 
 _GONE = "platform_state = 'cancelled' or tax_state = 'cancelled'"

@@ -39,7 +39,7 @@ LINKS: Mapping[str, str] = {
     "quantity": "l.quantity = o.quantity",
     "receipt": "list_has_any(l.receipts, o.receipts)",
     "supplier": "l.seller_key = o.seller_key",
-    "only": "o.lines = 1",
+    "only": "o.lines = 1 and l.lines = 1",
 }
 
 
@@ -235,7 +235,8 @@ select row_number() over (order by b.issue_date nulls last, b.invoice_number, b.
   try_cast(l.item_net_price as decimal(15, 6)) as price,
   try_cast(coalesce(nullif(l.item_price_base_quantity, 0), 1) as decimal(11, 4)) as base,
   l.invoiced_item_vat_category_code as category, l.invoiced_item_vat_rate as rate,
-  try_cast(l.invoice_line_net_amount as decimal(18, 4)) * turn as amount, l.source, l.line
+  try_cast(l.invoice_line_net_amount as decimal(18, 4)) * turn as amount,
+  count(*) over (partition by b.invoice_id) as lines, l.source, l.line
 from bought b join invoice_line l using (invoice_id) left join suppliers s using (seller_key)
 """
 

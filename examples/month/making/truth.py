@@ -7,11 +7,25 @@ from making.story import Payment
 
 
 def files(
-    payments: list[Payment], ledger: Ledger, documents: list[tuple[str, str]], defects: list[tuple[str, str, str]]
+    payments: list[Payment],
+    ledger: Ledger,
+    documents: list[tuple[str, str]],
+    defects: list[tuple[str, str, str]],
+    bought: list[tuple[str, str, str]],
 ) -> dict[str, bytes]:
-    """The truth by path. documents: (open item, reason); defects: (file, rule, what is wrong)."""
+    """The truth by path. documents: (open item, reason); defects: (file, rule, what is wrong).
+
+    bought: (object type, object, reason) of what the other side of the books and the statuses add.
+    """
     allocations = [
-        [payment.id, item.document, money(amount), kind, money(amount), item.currency]
+        [
+            payment.id,
+            item.document,
+            money(amount),
+            kind,
+            money(abs(amount) if payment.amount < 0 else amount),
+            item.currency,
+        ]
         for payment in payments
         for item, amount, kind in [*payment.money, *payment.settled]
     ]
@@ -22,6 +36,7 @@ def files(
         for item in sorted(ledger.items, key=lambda item: item.document)
         if not item.is_credit and item.settled < item.total and item.due < AS_OF
     ]
+    exceptions += [[kind, name, reason, "purchasing"] for kind, name, reason in bought]
     items = sorted([*ledger.items, *ledger.paid], key=lambda item: item.document)
     return {
         "truth/allocations.csv": csv(
