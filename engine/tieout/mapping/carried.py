@@ -17,7 +17,7 @@ from tieout.model.canon import CANON, Column
 __all__ = ["Loss", "losses", "typed"]
 
 # What a lens notes beside the rows: of the file, or a second time in another form.
-ASIDE_TABLES = frozenset({"element", "element_place", "element_shape", "as_written", "vat_total"})
+ASIDE_TABLES = frozenset({"element", "element_place", "element_shape", "as_written", "stated_identifier", "vat_total"})
 # What says where a row came from or how it was read, not what it says.
 _ASIDE = {"mapping", "direction", "source", "line"}
 
