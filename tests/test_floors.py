@@ -74,6 +74,8 @@ TOP = {
     "revision": "workspace",
     "replay": "run",
     "difference": "run",
+    "tuning": "run",
+    "forecast": "run",
 }
 
 

@@ -18,7 +18,7 @@ import tieout
 from tieout import run as conductor
 from tieout.convert import convert, told
 from tieout.examine import findings
-from tieout.faces import cli_cases, cli_rules, terminal
+from tieout.faces import cli_cases, cli_plan, cli_rules, terminal
 from tieout.faces.explain import explain as explain_object
 from tieout.faces.export import FORMATS
 from tieout.faces.export import export as export_run
@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_rules.app, name="rules")
 app.add_typer(cli_cases.app, name="cases")
+app.add_typer(cli_plan.app, name="plan")
 
 WorkspaceArgument = Annotated[Path, typer.Argument(help="The folder with tieout.yaml.")]
 SEVERITIES = ("information", "warning", "fatal")

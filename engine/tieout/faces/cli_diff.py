@@ -15,11 +15,10 @@ import typer
 from tieout.difference import Difference, difference
 from tieout.faces import terminal
 from tieout.faces.export import defused
-from tieout.faces.places import run_folder
+from tieout.faces.places import home_of, run_folder
 from tieout.model.errors import TieoutError
 from tieout.model.money import display
 from tieout.revision import revision
-from tieout.workspace import Home, open_home
 
 __all__ = ["diff"]
 
@@ -47,7 +46,7 @@ def diff(
     if output not in _FORMATS:
         raise TieoutError(f"--format {output}: choose one of {', '.join(_FORMATS)}")
     folder = run_folder(run, workspace)
-    home = _home(folder, workspace)
+    home = home_of(folder, workspace)
     base = home.folder if home else workspace
     progress = terminal.progress(quiet=output != "text")
     try:
@@ -65,14 +64,6 @@ def diff(
     for note in found.notes:
         terminal.errors.print(note, markup=False)
     raise typer.Exit(0 if found.is_empty else 1)
-
-
-def _home(folder: Path, workspace: Path) -> Home | None:
-    """The workspace that the run is of: it owns the folder, or is the one that was named."""
-    for each in (folder.parent.parent, workspace):
-        if (each / "tieout.yaml").is_file():
-            return open_home(each)
-    return None
 
 
 # --- for a machine ---

@@ -18,6 +18,7 @@ from tieout.faces.export import defused
 from tieout.faces.rulebook import FORMATS, write_rulebook
 from tieout.library.catalog import Catalogue
 from tieout.library.mutants import mutants
+from tieout.library.plan_lint import lint
 from tieout.library.yamlfile import did_you_mean
 from tieout.model.definitions import RuleSet
 from tieout.model.errors import SourceError, TieoutError
@@ -43,6 +44,9 @@ def check(workspace: Workspace = None) -> None:
         f"{len(catalogue.fingerprint)} files hold: {rules} rules in {len(catalogue.rule_sets)} packs, "
         f"{len(catalogue.mappings)} mappings, {len(catalogue.plans)} match plans, {len(catalogue.routes)} routing files"
     )
+    for plan in catalogue.plans.values():
+        for advice in lint(plan):
+            print(advice)
 
 
 @app.command()

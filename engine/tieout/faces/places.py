@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tieout.model.errors import SealError
+from tieout.workspace import Home, open_home
 
-__all__ = ["run_folder"]
+__all__ = ["home_of", "run_folder"]
 
 
 def run_folder(given: str | None, workspace: Path) -> Path:
@@ -22,3 +23,11 @@ def run_folder(given: str | None, workspace: Path) -> Path:
     if not sealed:
         raise SealError(f"{runs}: there is no sealed run yet")
     return sealed[-1].resolve()
+
+
+def home_of(run: Path, workspace: Path) -> Home | None:
+    """The home of the workspace that a run is of: it owns the run's folder, or is the one that was named."""
+    for each in (run.parent.parent, workspace):
+        if (each / "tieout.yaml").is_file():
+            return open_home(each)
+    return None

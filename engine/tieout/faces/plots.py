@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 if TYPE_CHECKING:
     from tieout.faces.notebook import Run
 
-__all__ = ["Picture", "Plots"]
+__all__ = ["Picture", "Plots", "thresholds"]
 
 _INK, _MATCHED, _PROPOSED, _OPEN, _SOFT = "#1f2933", "#2f7d5b", "#c98a1b", "#b23a48", "#9aa5b1"
 _SEVERITY = {"fatal": _OPEN, "warning": _PROPOSED, "information": _SOFT}
@@ -127,6 +127,42 @@ from exception group by all order by reason
         keys = [Patch(color=colour, label=severity) for severity, colour in _SEVERITY.items()]
         axis.legend(handles=keys, frameon=False, fontsize=8, loc="lower right")
         return figure
+
+
+def thresholds(by_threshold: pl.DataFrame, by_pass: pl.DataFrame) -> Figure:
+    """Precision and recall of each pass of candidates over its threshold, and the precision of every pass with its bounds.
+
+    Both as ``tieout.tuning.Tuning`` has them; what nobody has labelled is not drawn.
+    """
+    names = by_threshold["pass"].unique(maintain_order=True).to_list()
+    figure = Picture(figsize=(10, 3.2 * max(len(names), 1)), layout="constrained")
+    axes = figure.subplots(max(len(names), 1), 2, squeeze=False)
+    for row, name in enumerate(names):
+        part = by_threshold.filter(pl.col("pass") == name, pl.col("labelled") > 0)
+        axis = axes[row][0]
+        _tidy(axis, f"{name.replace('-', ' ')}: from which score on?")
+        score = part["threshold"].to_list()
+        axis.plot(score, part["precision"].to_list(), color=_MATCHED, marker=".", label="precision")
+        axis.fill_between(
+            score, [1 - high for high in part["error_high"]], part["precision"].to_list(), color=_MATCHED, alpha=0.15,
+            label="it may be as low (95 %)",
+        )  # fmt: skip
+        axis.plot(score, part["recall"].to_list(), color=_PROPOSED, marker=".", label="recall in its block")
+        axis.set_ylim(-0.03, 1.03)
+        axis.set_xlabel("accept_at")
+        axis.legend(frameon=False, fontsize=8, loc="lower left")
+    for row in range(1, len(names)):
+        axes[row][1].set_axis_off()
+    told = by_pass.filter(pl.col("labelled") > 0)
+    axis = axes[0][1]
+    _tidy(axis, "Precision of each pass, with what the labels show")
+    places = list(range(told.height))
+    axis.set_yticks(places, [f"{r['pass'].replace('-', ' ')} ({r['labelled']})" for r in told.iter_rows(named=True)])
+    axis.hlines(places, told["low"].to_list(), told["high"].to_list(), color=_SOFT, linewidth=4)
+    axis.plot(told["precision"].to_list(), places, "o", color=_MATCHED)
+    axis.set_xlim(-0.03, 1.03)
+    axis.invert_yaxis()
+    return figure
 
 
 def _tidy(axis: Any, title: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Dict
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from tieout.library import yamlfile
@@ -49,6 +50,7 @@ def parse_plan(node: Node, *, fingerprint: str = "") -> tuple[MatchPlan | None, 
         options["block"], wrong = _block(item.get("block"), str(node.plain("left")), str(node.plain("right")))
         mistakes += wrong
         mistakes += _columns(item.get("compare"), str(node.plain("left")), str(node.plain("right")))
+        mistakes += _levels(item)
         passes.append(Pass(name, options, item["pass"].location))
     plan = MatchPlan(
         id=str(node.plain("plan")),
@@ -119,6 +121,28 @@ def _block(node: Node | None, left: str, right: str) -> tuple[list[dict[str, str
         mistakes += wrong or _unknown(item, condition["right_side"], condition["right"])
         conditions.append(condition)
     return conditions, mistakes
+
+
+def _levels(item: Node) -> list[Mistake]:
+    """What is wrong with the levels of a pass with Fellegi-Sunter weights, or of one without."""
+    weighted = item.plain("weights") == "fellegi_sunter"
+    mistakes: list[Mistake] = []
+    if weighted and not item.get("compare"):
+        mistakes.append(item["weights"].mistake("fellegi_sunter weighs comparisons; give 'compare'"))
+    for each in item.get("compare") or ():
+        levels = each.get("levels")
+        if weighted and levels is None:
+            mistakes.append(
+                each.mistake("fellegi_sunter needs 'levels' of each comparison, such as [{at: 0.9}, {at: 0}]")
+            )
+        if levels is None:
+            continue
+        if not weighted:
+            mistakes.append(levels.mistake("'levels' need 'weights: fellegi_sunter' in the pass"))
+        limits = [level.plain("at") for level in levels]
+        if limits[-1] != 0 or any(first <= then for first, then in pairwise(limits)):
+            mistakes.append(levels.mistake("the levels fall from the strongest to the last one, which is at 0"))
+    return mistakes
 
 
 def _columns(node: Node | None, left: str, right: str) -> list[Mistake]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from tieout.matching import text
+from tieout.matching import text, weights
 from tieout.matching.assign import MOST_CELLS, STRATEGIES
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import name_forms
@@ -16,7 +17,7 @@ from tieout.matching.score import Scores, compare
 from tieout.model.records import Query
 from tieout.store.engine import quote
 
-__all__ = ["block", "by_candidates", "score"]
+__all__ = ["block", "by_candidates", "column_value", "rated", "score"]
 
 # What the plan calls the amounts is, at this point of the plan, what is still open of them.
 _OPEN = {("payment", "amount"): "p.rest", ("open_item", "open_amount"): "i.rest", ("open_item", "amount"): "i.rest"}
@@ -28,7 +29,8 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def _value(side: str, column: str, form: str = "") -> str:
+def column_value(side: str, column: str, form: str = "") -> str:
+    """SQL for a column of a payment (``a``, open amount ``p.rest``) or an item (``b``, ``i.rest``) in a block's form."""
     sql = _OPEN.get((side, column), f"{_SIDE[side]}.{quote(column)}")
     return str(_FORMS[form](sql))
 
@@ -41,8 +43,8 @@ def block(conditions: Sequence[Mapping[str, str]], compared: Sequence[Mapping[st
     and right_N a comparison.
     """
     meets = [
-        f"{_value(c['left_side'], c['left'], c['left_form'])} {c['sign']} "
-        f"{_value(c['right_side'], c['right'], c['right_form'])}"
+        f"{column_value(c['left_side'], c['left'], c['left_form'])} {c['sign']} "
+        f"{column_value(c['right_side'], c['right'], c['right_form'])}"
         for c in conditions
     ]
     by_amount = any(
@@ -50,7 +52,7 @@ def block(conditions: Sequence[Mapping[str, str]], compared: Sequence[Mapping[st
     )
     telling = ["(i.currency, i.rest) in (select currency, amount from match_rare)"] if by_amount else []
     columns = "".join(
-        f", {_value('payment', pair['payment'])} as left_{n}, {_value('open_item', pair['open_item'])} as right_{n}"
+        f", {column_value('payment', pair['payment'])} as left_{n}, {column_value('open_item', pair['open_item'])} as right_{n}"
         for n, pair in enumerate(compared)
     )
     return Query(
@@ -88,11 +90,59 @@ def _compare(each: Mapping[str, Any], left: pl.Series, right: pl.Series, names: 
     if method == "amount":
         return (left == right).fill_null(False).cast(pl.Float32).to_numpy()
     if method == "name":
-        forms = name_forms(pl.concat([left, right.rename(left.name)]).drop_nulls().unique().sort().to_list(), names)
-        cores = dict(forms.filter(pl.col("variant") == 0).select("name", "core").iter_rows())
+        cores = _cores(pl.concat([left, right.rename(left.name)]), names)
         left, right = (side.replace_strict(cores, default=None, return_dtype=pl.String) for side in (left, right))
         method = "token_sort_ratio"
     return compare(method, left.cast(pl.String), right.cast(pl.String))
+
+
+def rated(ledger: Ledger, pairs: pl.DataFrame, options: Mapping[str, Any]) -> pl.DataFrame:
+    """As ``score``; a pass with Fellegi-Sunter weights has the probability that the pair is true as its score.
+
+    Where its weights are not all written, none of its pairs has a score above 0: such a pass takes nothing.
+    """
+    comparisons, names = list(options.get("compare", ())), options.get("names", {})
+    scored = score(pairs, comparisons, names)
+    if options.get("weights") != "fellegi_sunter":
+        return scored
+    if not weights.is_weighted(options):
+        return scored.with_columns(score=pl.lit(0.0))
+    found = weights.probabilities(
+        weights.levels_of(scored, comparisons),
+        comparisons,
+        float(options["prior"]),
+        {n: _shared(ledger, each, pairs, n, names) for n, each in enumerate(comparisons) if each.get("term_frequency")},
+    )
+    return scored.with_columns(score=pl.Series(np.round(found, 6)))
+
+
+def _shared(
+    ledger: Ledger, each: Mapping[str, Any], pairs: pl.DataFrame, n: int, names: Mapping[str, Any]
+) -> npt.NDArray[np.float64]:
+    """How frequent what both sides share is among the items of the ledger: the rarest word of names, else the whole."""
+    rows = ledger.rows(
+        "terms",
+        f"select {quote(str(each['open_item']))}::varchar as term from open_item join match_item using (open_item_id)",
+    )
+    left, right, among = pairs[f"left_{n}"].cast(pl.String), pairs[f"right_{n}"].cast(pl.String), rows["term"]
+    if each["method"] in _OF_WORDS:
+        cores = _cores(pl.concat([left, right.rename(left.name), among.rename(left.name)]), names)
+        left, right, among = (
+            side.replace_strict(cores, default=None, return_dtype=pl.String) for side in (left, right, among)
+        )
+    else:
+        left, right, among = (side.str.replace_all(" ", "_", literal=True) for side in (left, right, among))
+    return weights.tokens_of(left, right, among)
+
+
+# Methods that compare names: what they share is a word.
+_OF_WORDS = ("name", "token_sort_ratio", "token_set_ratio", "ratio", "partial_ratio", "jaro_winkler")
+
+
+def _cores(written: pl.Series, names: Mapping[str, Any]) -> dict[str, str]:
+    """The names as written to their words without legal forms."""
+    forms = name_forms(written.drop_nulls().unique().sort().to_list(), names)
+    return dict(forms.filter(pl.col("variant") == 0).select("name", "core").iter_rows())
 
 
 def by_candidates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
@@ -106,9 +156,9 @@ def by_candidates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
     pairs = ledger.rows(f"{name}: {query.name}", query.sql)
     if pairs.is_empty():
         return
-    scored = score(pairs, comparisons, options.get("names", {}))
+    scored = rated(ledger, pairs, options)
     accept_at, review_at = float(options.get("accept_at", 1)), float(options.get("review_at", 1))
-    kept = scored.filter(pl.col("score") >= min(accept_at, review_at))
+    kept = scored.filter(pl.col("score") >= min(accept_at, review_at), pl.col("score") > 0)
     if kept.is_empty():
         return
     strategy = STRATEGIES[str(options.get("assign", "one_to_one"))]

@@ -5,8 +5,9 @@ What the passes decided becomes ``allocation``, ``candidate`` and ``exception``;
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tieout.matching import by_reference, classify, explain, near
@@ -23,11 +24,11 @@ from tieout.matching.references import References
 from tieout.matching.strangers import set_aside
 from tieout.matching.third_party import third_party
 from tieout.matching.words import mark_words
-from tieout.model.definitions import MatchPlan
+from tieout.model.definitions import MatchPlan, Pass
 from tieout.model.ports import Progress
 from tieout.store.engine import Store
 
-__all__ = ["PASSES", "reconcile"]
+__all__ = ["PASSES", "reconcile", "shared_options", "standing_before"]
 
 PassFunction = Callable[[Ledger, str, Mapping[str, Any]], None]
 
@@ -74,15 +75,39 @@ def _settle(ledger: Ledger, plan: MatchPlan, *, as_of: dt.date, progress: Progre
         ledger.open()
         readings = _Readings(ledger, plan)
         for each in plan.passes:
-            function, needs = PASSES[str(each.options["find"])]
-            wanted = {*needs, "close"} if each.options.get("reading") == "close" else set(needs)
-            readings.make(wanted)
-            shared = {key: plan.options.get(key, {}) for key in ("names", "words")}
-            function(ledger, each.name, {**each.options, **shared})
+            _run(ledger, readings, plan, each)
             progress.advance()
         ledger.prove()
         readings.make({"close", "words", "payers", "unknown"})
         explain.write(ledger, as_of=as_of)
+    finally:
+        ledger.close()
+
+
+def _run(ledger: Ledger, readings: _Readings, plan: MatchPlan, each: Pass) -> None:
+    function, needs = PASSES[str(each.options["find"])]
+    readings.make({*needs, "close"} if each.options.get("reading") == "close" else set(needs))
+    function(ledger, each.name, {**each.options, **shared_options(plan)})
+
+
+def shared_options(plan: MatchPlan) -> dict[str, Any]:
+    """What every pass of the plan is given beside its own options."""
+    return {key: plan.options.get(key, {}) for key in ("names", "words")}
+
+
+@contextlib.contextmanager
+def standing_before(store: Store, plan: MatchPlan, name: str = "") -> Iterator[Ledger]:
+    """The ledger as the pass of the name finds it, or as the first pass does; nothing of it stays in the store."""
+    side = str(plan.options.get("ledger", "receivable"))
+    ledger = Ledger(store, ledger=side, untold=side)
+    try:
+        ledger.open()
+        readings = _Readings(ledger, plan)
+        for each in plan.passes if name else ():
+            if each.name == name:
+                break
+            _run(ledger, readings, plan, each)
+        yield ledger
     finally:
         ledger.close()
 
