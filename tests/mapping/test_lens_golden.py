@@ -86,8 +86,10 @@ def test_a_golden_document_is_written_element_for_element(name):
 
 
 def _only_beside(column: str) -> bool:
-    """What is only read: the gross price's own base quantity, and the line that a sub-line stands in."""
-    return column.startswith(("item_gross_price_base_quantity", "parent_sub_invoice_line", "parent_line"))
+    """What is only read: the gross price's own base quantity, what a sub-line stands in, what EN 16931 lacks."""
+    return column.startswith(
+        ("item_gross_price_base_quantity", "parent_sub_invoice_line", "parent_line", "line_delivery")
+    )
 
 
 @pytest.mark.parametrize("name", ["ubl_invoice", "ubl_credit_note", "cii_invoice"])

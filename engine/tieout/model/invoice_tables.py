@@ -342,6 +342,7 @@ referenced_purchase_order_line_reference | identifier | BT-132 | The line of the
 invoice_line_buyer_accounting_reference | text | BT-133 | Where to book the line into the buyer's accounts.
 invoice_line_period_start_date | date | BT-134 | The date when the line's period starts.
 invoice_line_period_end_date | date | BT-135 | The date when the line's period ends.
+line_delivery_date | date | - | The delivery date that the line has of its own (CII, beyond EN 16931).
 has_invoice_line_period | boolean | BG-26 | Whether the line period group is there at all.
 item_net_price | unit_price | BT-146 | The price of an item without VAT, after discount.
 item_price_discount | unit_price | BT-147 | The discount subtracted from the gross price.
