@@ -243,6 +243,13 @@ def test_a_price_in_another_currency_differs(judged):
     assert reasons(found) == ["price_differs"]
 
 
+def test_exports_that_overlap_count_once_and_the_last_file_counts(judged):
+    orders = [order("10", "12", source="1.csv"), order("10", "10", source="2.csv")]
+    receipts = [came("10", "10", source="1.csv"), came("10", "10", source="2.csv")]
+    (row,), found = judged([line()], orders, receipts=receipts)
+    assert not found and (row["ordered_quantity"], row["received_quantity"]) == (10, 10)
+
+
 def test_what_we_issued_and_what_was_cancelled_is_not_judged(judged):
     invoices = [invoice("R1", direction="issued"), invoice("R2", invoice_status="作废")]
     rows, found = judged([line(), line(invoice="R2")], [order("10")], invoices=invoices)

@@ -255,7 +255,10 @@ came as (
     sum(try_cast(coalesce(r.received_quantity, 0) - coalesce(r.rejected_quantity, 0) as decimal(15, 6))) as received,
     list(distinct {text.compact("r.goods_receipt_id")})
       || list(distinct {text.compact("g.despatch_advice_reference")}) as receipts
-  from goods_receipt_line r
+  from (
+    select * from goods_receipt_line
+    qualify row_number() over (partition by goods_receipt_id, receipt_line_id order by source desc, line desc) = 1
+  ) r
   left join (
     select goods_receipt_id, min(receipt_date) as receipt_date, min(despatch_advice_reference) as despatch_advice_reference
     from goods_receipt group by goods_receipt_id
@@ -276,7 +279,10 @@ select row_number() over (order by l.purchase_order_id, l.order_line_id) as ono,
   l.vat_category_code as category, l.vat_rate as rate, coalesce(l.receipt_required, true) as receipt_required,
   coalesce(c.received, 0) as received, coalesce(c.receipts, []) as receipts,
   count(*) over (partition by l.purchase_order_id) as lines
-from purchase_order_line l
+from (
+  select * from purchase_order_line  -- exports that overlap tell of one line twice: the last file counts
+  qualify row_number() over (partition by purchase_order_id, order_line_id order by source desc, line desc) = 1
+) l
 left join heads h using (purchase_order_id)
 left join taxes t on t.party_id = h.party_id
 left join came c on c.purchase_order_id = l.purchase_order_id and c.line_key = {_line("l.order_line_id")}
