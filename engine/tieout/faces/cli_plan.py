@@ -10,11 +10,10 @@ import typer
 
 from tieout.difference import decisions_of
 from tieout.faces import terminal
-from tieout.faces.places import home_of, run_folder
+from tieout.faces.places import home_of, plan_of, run_folder
 from tieout.forecast import MOST_PAIRS, Forecast, forecast
 from tieout.model.definitions import MatchPlan
-from tieout.model.errors import SourceError, TieoutError
-from tieout.revision import revision
+from tieout.model.errors import SourceError
 from tieout.tuning import Labels, Proposal, Tuning, labels_of, read_labels, tune
 
 app = typer.Typer(help="A match plan before it counts: lint, tune.", no_args_is_help=True)
@@ -38,7 +37,7 @@ def lint_plan(
     Exit status: 0 nothing is odd, 1 something is, 2 a mistake in a file or call.
     """
     folder = run_folder(run, workspace)
-    found = forecast(folder, _plan(plan, folder, workspace), most_pairs=most_pairs)
+    found = forecast(folder, plan_of(plan, folder, workspace), most_pairs=most_pairs)
     _show_forecast(found, folder.name)
     for each in found.advice:
         print(each)
@@ -98,7 +97,7 @@ def tune_plan(
     """
     folder = run_folder(run, workspace)
     known = _labels(labels, folder, workspace)
-    chosen = _plan(plan, folder, workspace)
+    chosen = plan_of(plan, folder, workspace)
     found = tune(folder, chosen, known, error_rate=error_rate, first=first)
     _show(found, labels)
     for each in found.proposals:
@@ -112,22 +111,6 @@ def _labels(file: Path | None, folder: Path, workspace: Path) -> Labels:
         return read_labels(file)
     home = home_of(folder, workspace)
     return labels_of(decisions_of(home) if home else {})
-
-
-def _plan(given: str, folder: Path, workspace: Path) -> MatchPlan:
-    home = home_of(folder, workspace)
-    base = home.folder if home else workspace
-    if Path(given).is_file():
-        state = revision(given, workspace=base)
-        plans = [each for each in state.plans if Path(each.location.file) == Path(given)]
-    else:
-        state = revision(str(base) if (base / "tieout.yaml").is_file() else "shipped", workspace=base)
-        plans = [each for each in state.plans if given in ("", each.id)]
-    if not plans:
-        raise TieoutError(
-            f"{given or base}: no match plan; give a plan's file or one of {', '.join(each.id for each in state.plans)}"
-        )
-    return plans[0]
 
 
 def _show(found: Tuning, file: Path | None) -> None:

@@ -25,7 +25,7 @@ from tieout.model.errors import SourceError, TieoutError
 from tieout.second_opinion import Opinion
 from tieout.validation import cases, describe
 
-app = typer.Typer(help="The auditors' files: check, test, list, show.")
+app = typer.Typer(help="The auditors' files: check, test, list, show, diff.")
 
 Workspace = Annotated[
     Path | None, typer.Argument(help="A folder whose rules/ and mappings/ are laid over the shipped ones.")

@@ -14,16 +14,20 @@ import polars as pl
 from tieout.examine import examine
 from tieout.faces import terminal
 from tieout.faces.explain import Explanation, explain
+from tieout.faces.places import home_of, plan_of
 from tieout.model.canon import CANON
 from tieout.model.errors import TieoutError
 from tieout.model.records import Query
+from tieout.revision import revision
 from tieout.run import run
 from tieout.store.engine import Store
 from tieout.verify import problems, read_manifest
 from tieout.workspace import open_home, open_workspace
 
 if TYPE_CHECKING:
+    from tieout.difference import Difference
     from tieout.faces.plots import Plots
+    from tieout.tuning import Tuning
 
 __all__ = ["Book", "Run", "open", "validate"]
 
@@ -97,6 +101,44 @@ class Run:
     def verify(self) -> list[str]:
         """What does not hold in the sealed run; empty where all of it holds."""
         return list(problems(self.folder))
+
+    def diff(self, old: str | Path, new: str | Path) -> Difference:
+        """What other rules, another plan or routing would do to this run: ``.pairs``, ``.findings``, ``.exceptions`` ...
+
+        old, new: a workspace, a rules folder, a rules or plan file, a git revision of the workspace, or 'shipped'.
+        """
+        from tieout.difference import difference
+
+        home = home_of(self.folder, Path())
+        base = home.folder if home else Path()
+        states = [revision(str(each), workspace=base) for each in (old, new)]
+        return difference(self.folder, *states, home=home)
+
+    def tune(
+        self,
+        plan: str | Path = "",
+        *,
+        labels: str | Path | None = None,
+        error_rate: float = 0.001,
+        first: bool = False,
+    ) -> Tuning:
+        """How right a plan is on this run by pass and threshold, and what it should say for the error rate.
+
+        plan: a plan file or name; the workspace's first where empty. labels: a CSV with payment_id, open_item_id and match;
+        by default what people decided. first: each pass of candidates is looked at as if it stood first.
+        """
+        from tieout.difference import decisions_of
+        from tieout.tuning import labels_of, read_labels, tune
+
+        home = home_of(self.folder, Path())
+        known = read_labels(Path(labels)) if labels else labels_of(decisions_of(home) if home else {})
+        return tune(self.folder, plan_of(str(plan), self.folder, Path()), known, error_rate=error_rate, first=first)
+
+    def lint(self, plan: str | Path = "") -> list[str]:
+        """What is odd about a plan on this run, one sentence each; empty where nothing is."""
+        from tieout.forecast import forecast
+
+        return [str(each) for each in forecast(self.folder, plan_of(str(plan), self.folder, Path())).advice]
 
     @cached_property
     def plot(self) -> Plots:

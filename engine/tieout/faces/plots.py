@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 if TYPE_CHECKING:
     from tieout.faces.notebook import Run
+    from tieout.tuning import Tuning
 
 __all__ = ["Picture", "Plots", "thresholds"]
 
@@ -127,6 +128,10 @@ from exception group by all order by reason
         keys = [Patch(color=colour, label=severity) for severity, colour in _SEVERITY.items()]
         axis.legend(handles=keys, frameon=False, fontsize=8, loc="lower right")
         return figure
+
+    def thresholds(self, tuning: Tuning) -> Figure:
+        """Precision and recall over the threshold of each pass of candidates, and the precision of every pass."""
+        return thresholds(tuning.thresholds, tuning.passes)
 
 
 def thresholds(by_threshold: pl.DataFrame, by_pass: pl.DataFrame) -> Figure:
