@@ -138,7 +138,7 @@ def fitting(name: str, tables: dict[str, list[dict[str, object]]]) -> dict[str, 
                 row.setdefault("tax_scheme", "VAT")  # the schemas want one, so a null is written as VAT
     for row in tables.get("invoice_note", []):
         row.setdefault("invoice_note", "note")
-        row["invoice_note"] = str(row["invoice_note"]).lstrip("#") or "x"
+        row["invoice_note"] = str(row["invoice_note"]).lstrip("# \t\r\n") or "x"
         if name.startswith("ubl") and row["row_no"] == 1:
             row["note_subject_code"] = "AAI"
     once = {
