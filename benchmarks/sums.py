@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.match import AS_OF, Quiet
+from benchmarks.match import Quiet
+from benchmarks.month import AS_OF
 from tieout.library.catalog import Catalogue
 from tieout.matching.reconcile import reconcile
 from tieout.matching.sums import Bounds, subset_sum, subset_sums

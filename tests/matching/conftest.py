@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -102,6 +103,19 @@ def book() -> Callable[..., Store]:
         return store
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def decided(plan: MatchPlan, book: Callable[..., Store]) -> Callable[..., AbstractContextManager[Store]]:
+    """decided(payment=[...], ...) -> the Store after the shipped plan, to look at while it is open."""
+
+    @contextmanager
+    def run(**tables: list[dict[str, Any]]) -> Iterator[Store]:
+        with book(**tables) as store:
+            reconcile(store, plan, as_of=AS_OF, progress=Quiet())
+            yield store
+
+    return run
 
 
 @pytest.fixture(scope="session")

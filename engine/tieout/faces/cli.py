@@ -19,6 +19,7 @@ from tieout import run as conductor
 from tieout.convert import convert, told
 from tieout.examine import findings
 from tieout.faces import cli_cases, cli_plan, cli_rules, terminal
+from tieout.faces.explain import LANGUAGES
 from tieout.faces.explain import explain as explain_object
 from tieout.faces.export import FORMATS
 from tieout.faces.export import export as export_run
@@ -222,10 +223,13 @@ def explain(
     object_id: Annotated[str, typer.Argument(help="A payment, open item, invoice or case.")],
     run: Annotated[str | None, typer.Option(help="A run's folder or id; the newest where absent.")] = None,
     workspace: Annotated[Path, typer.Option(help="The folder with tieout.yaml.")] = Path(),
+    lang: Annotated[str, typer.Option(help=f"One of {', '.join(LANGUAGES)}.")] = "en",
 ) -> None:
     """Why it matched, or what was considered and the first condition that failed."""
+    if lang not in LANGUAGES:
+        raise TieoutError(f"--lang {lang}: choose one of {', '.join(LANGUAGES)}")
     with Store.open(run_folder(run, workspace) / "run.duckdb") as store:
-        print(explain_object(store, object_id))
+        print("\n".join(explain_object(store, object_id).lines(lang)))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tieout.examine import examine
-from tieout.faces import terminal
+from tieout.faces import readings, terminal
 from tieout.faces.explain import Explanation, explain
 from tieout.faces.places import home_of, plan_of
 from tieout.model.canon import CANON
@@ -97,6 +97,12 @@ class Run:
     def explain(self, object_id: str) -> Explanation:
         """Why a payment, open item, invoice or case matched or did not; print it, or read its fields."""
         return explain(self.store, object_id)
+
+    def readings(self, of: str = "payment", lang: str = "en") -> pl.DataFrame:
+        """One row a payment with why it matched or not; of="open_item": the items left open and the payments near them."""
+        if of not in ("payment", "open_item"):
+            raise TieoutError(f"no readings of {of!r}; choose 'payment' or 'open_item'")
+        return readings.payments(self.store, lang) if of == "payment" else readings.open_items(self.store)
 
     def verify(self) -> list[str]:
         """What does not hold in the sealed run; empty where all of it holds."""

@@ -16,6 +16,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from tieout.faces import readings
 from tieout.model.money import minor_units
 from tieout.model.records import Query
 from tieout.store.engine import Store
@@ -119,9 +120,33 @@ def write(store: Store, manifest: Mapping[str, Any], path: Path) -> None:
         _summary(book.add_worksheet("Summary"), formats, store, manifest)
         for title, sql, note in _SHEETS:
             _sheet(book.add_worksheet(title), formats, note, store.fetch(Query(f"sheet {title}", sql)))
+            if title == "Candidates":
+                for name, frame, what in _readings(store):
+                    _sheet(book.add_worksheet(name), formats, what, frame)
         for sheet in book.worksheets():
             sheet.set_landscape()
             sheet.fit_to_pages(1, 0)
+
+
+def _readings(store: Store) -> Iterator[tuple[str, pl.DataFrame, str]]:
+    """What a clerk reads: sheet title, rows and what they show."""
+    yield (
+        "Payments explained",
+        readings.payments(store),
+        "Each payment: what it settled and why, the next nearest item, or why it is open and what would decide.",
+    )
+    yield (
+        "Payments explained (zh)",
+        readings.payments(store, "zh").select(
+            "payment_id", "counterparty_name", "amount", "currency", "invoices", "because"
+        ),
+        "每笔收款：结清的发票及依据。",
+    )
+    yield (
+        "Open items explained",
+        readings.open_items(store),
+        "Each item left open: the payments that were near, and why each does not settle it.",
+    )
 
 
 class _Formats:

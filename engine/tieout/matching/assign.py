@@ -212,7 +212,7 @@ def _searched(weights: Whole) -> tuple[Whole, Whole]:
     way = _shortest(steps)
     # With the pair (i, j): i leaves what it has for j, whose owner goes the cheapest way to what i had.
     with_pair = now[:, None] - gain + way[owner, :height].T
-    without: Losses = np.full((height, width), -np.inf)
+    without = np.full((height, width), -np.inf)
     alone = now + way[height, :height]
     for i in held:
         others = np.delete(with_pair[i], mate[i]).min(initial=np.inf)

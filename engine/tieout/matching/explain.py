@@ -7,20 +7,24 @@ condition that each failed.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import polars as pl
 
+from tieout.matching import nearest
 from tieout.matching.ledger import Ledger
+from tieout.model.definitions import Pass
 from tieout.model.records import exception_id
 
 __all__ = ["write"]
 
 
-def write(ledger: Ledger, *, as_of: dt.date) -> None:
-    """Appends to ``allocation``, ``candidate`` and ``exception``."""
+def write(ledger: Ledger, *, passes: Sequence[Pass], as_of: dt.date) -> None:
+    """Appends to ``allocation``, ``candidate``, ``item_candidate`` and ``exception``."""
     ledger.pass_on()
     _leftovers(ledger)
-    _near_misses(ledger)
+    nearest.items(ledger, passes)
+    nearest.payments(ledger)
     _take_back(ledger)
     sign = ledger.sign
     ledger.run(
@@ -68,6 +72,12 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
     is a payment made twice; a cleared item of the payer with the amount, one that was paid before.
     """
     payer, has = ("payer", "paid") if ledger.sign > 0 else ("payee", "was paid")
+    ledger.run(
+        "answers of the pass on sums",
+        """create temp table if not exists match_sum (
+          pno integer, label varchar, kind varchar, which varchar, pool integer, solutions bigint, within integer,
+          reason varchar, "pass" varchar)""",
+    )
     ledger.flag(
         "left over",
         f"""with open as (select * from match_payment where held is null),
@@ -124,80 +134,18 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
               then concat('with the {payer} this amount is open in ', e.currency, ' for ', e.open_item_id)
             when u.pno is not null then concat('the reference ', u.token, ' names no open or cleared item')
             when y.pno is null then 'neither account, name nor reference tells who {has}'
+            when s.pool > 1 and s.label like 'none%'
+              then concat('the {payer} is known (', y.ground, '), but none of the ', s.pool,
+                ' open items has the amount, and ', case when s.within is null then 'no combination of them'
+                else concat('no combination of up to ', s.within, ' of them') end, ' adds up to it')
             else concat('the {payer} is known (', y.ground, '), no open item fits')
           end as message,
-          json_object('reference', u.token, 'payer', y.ground, 'parties', y.parties) as evidence
+          json_object('reference', u.token, 'payer', y.ground, 'parties', y.parties, 'sum', s.label,
+            'open_items', s.pool) as evidence
         from open p left join twice t using (pno) left join before b using (pno) left join unknown u using (pno)
-        left join payers y using (pno) left join elsewhere e using (pno)""",
+        left join payers y using (pno) left join elsewhere e using (pno)
+        left join match_sum s using (pno)""",
         hold=True,
-    )
-
-
-def _near_misses(ledger: Ledger, *, most: int = 5) -> None:
-    """For payments that stay open without candidates: the nearest open items and the first condition each failed.
-
-    Near are the items the text names, the payer's items with the nearest amounts, and items with exactly the amount.
-    """
-    ledger.show(
-        "near misses",
-        f"""with open as (
-          select p.pno, p.rest, p.currency, p.booking_date, p.company_code, p.counterparty_name
-          from match_payment p
-          where p.rest > 0 and p.held in ('unmatched_payment', 'unidentified_payer', 'invalid_reference', 'ambiguous',
-            'wrong_currency') and p.pno not in (select pno from match_candidate)
-        ),
-        payers as (select pno, party_id, min(ground) as ground, max(score) as score from match_payer group by all),
-        named as (
-          select h.pno, h.ino, min(h.token) as token, max(h.choices) as choices, 1 as source
-          from match_mention h semi join open o using (pno) join match_item i using (ino) where i.rest <> 0
-          group by h.pno, h.ino
-        ),
-        owed as (
-          select o.pno, i.ino, null as token, 0 as choices, 2 as source
-          from open o join payers y using (pno) join match_item i on i.party_id = y.party_id and i.rest <> 0
-          join match_size z on z.party_id = i.party_id and z.currency = i.currency and z.items <= 2000
-          qualify row_number() over (partition by o.pno order by abs(i.rest - o.rest), i.ino) <= {most}
-        ),
-        alike as (
-          select o.pno, i.ino, null as token, 0 as choices, 3 as source
-          from open o join (
-            select *, row_number() over (partition by currency, rest order by due_date, ino) as place
-            from match_item where rest > 0
-          ) i on i.rest = o.rest and i.currency = o.currency and i.place <= 3
-        ),
-        nearest as (
-          select pno, ino, max(token) as token, max(choices) as choices, min(source) as source
-          from (select * from named union all select * from owed union all select * from alike) group by pno, ino
-        ),
-        judged as (
-          select n.pno, n.ino, n.token, n.source, i.rest, o.rest as paid, y.ground,
-            case
-              when i.currency <> o.currency then concat('currency: paid in ', o.currency, ', the item is in ', i.currency)
-              when i.company_code <> o.company_code
-                then concat('company: paid to ', o.company_code, ', the item is of ', i.company_code)
-              when n.token is null and y.party_id is null
-                then concat('payer: ', coalesce(concat('"', o.counterparty_name, '"'), 'nobody'),
-                  ' is not known to be ', i.party_id, ' (pass payer-and-amount)')
-              when n.choices > 1 then concat('reference: ', n.token, ' may be any of ', n.choices, ' open items')
-              when i.document_date > o.booking_date
-                then concat('date: the item is of ', i.document_date, ', after the payment')
-              when i.rest <> o.rest then concat('amount differs by ', (abs(i.rest - o.rest))::decimal(18,2), ' ', o.currency,
-                ', ', case when n.token is null then 'payer-and-amount allows 0.00'
-                  else 'reference allows 0.00, reference-with-difference no more than its limits' end)
-              when exists (select 1 from match_unknown u where u.pno = n.pno)
-                then 'reference: the number the text gives is not that of this item'
-              else 'more than one answer: the payment fits this item, and others as well'
-            end as failed,
-            abs(i.rest - o.rest) as distance
-          from nearest n join open o using (pno) join match_item i using (ino)
-          left join payers y on y.pno = n.pno and y.party_id = i.party_id
-        )
-        select pno, ino, null as solution, null as amount,
-          round(case source when 1 then 0.6 when 2 then 0.4 else 0.2 end
-            + 0.3 * greatest(0, 1 - (distance::double / greatest(abs(paid::double), 0.01))), 4) as score,
-          failed, json_object('reference', token, 'payer', ground, 'open_amount', rest, 'paid', paid) as evidence
-        from judged
-        qualify row_number() over (partition by pno order by source, distance, ino) <= {most}""",
     )
 
 

@@ -79,7 +79,7 @@ def _settle(ledger: Ledger, plan: MatchPlan, *, as_of: dt.date, progress: Progre
             progress.advance()
         ledger.prove()
         readings.make({"close", "words", "payers", "unknown"})
-        explain.write(ledger, as_of=as_of)
+        explain.write(ledger, passes=plan.passes, as_of=as_of)
     finally:
         ledger.close()
 

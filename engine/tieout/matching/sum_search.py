@@ -64,7 +64,7 @@ class Outcome:
         if self.state == "undisputed":
             return f"{many} sets of open items add up; what is in all of them is settled, the rest is open"
         if self.reason == "several":
-            return f"{many} sets of open items add up to the amount; it is decided by: {self.deciding['fact']}"
+            return f"{many} sets of open items add up to the amount; what would decide: {self.deciding['fact']}"
         if self.reason == "bounded":
             return f"one set of up to {self.within} of {self.pool} open items adds up; larger sets were not tried"
         return "a set of open items adds up to the amount, but may do so by accident"

@@ -75,6 +75,18 @@ evidence | json | - | Each comparison with its value.
         key=("payment_id", "rank", "open_item_id"),
     ),
     table(
+        "item_candidate",
+        "One payment that was near an open item which stayed open: why it does not settle it.",
+        """
+open_item_id | identifier | - | The open item.
+payment_id | identifier | - | The payment.
+rank | integer | - | 1 for the nearest.
+failed | text | - | The first condition that failed, with the distance.
+evidence | json | - | The condition, its distance and its limit as values.
+""",
+        key=("open_item_id", "rank", "payment_id"),
+    ),
+    table(
         "exception",
         "One thing a person must look at.",
         """
