@@ -33,11 +33,11 @@ def _line(sql: str) -> str:
 LINKS: Mapping[str, str] = {
     "order": "l.order_key = o.order_key",
     "line": "l.line_key = o.line_key",
-    "item": "list_has_any(l.items, o.items)",
+    "item": "l.item = o.item",
     "name": "l.name_key = o.name_key",
     "price": "l.price = o.price and l.base = o.base",
     "quantity": "l.quantity = o.quantity",
-    "receipt": "list_has_any(l.receipts, o.receipts)",
+    "receipt": "l.receipt = o.receipt",
     "supplier": "l.seller_key = o.seller_key",
     "only": "o.lines = 1 and l.lines = 1",
 }
@@ -53,7 +53,7 @@ def check(store: Store, plan: MatchPlan, *, as_of: dt.date) -> None:
         return
     for query in (*_views(plan, as_of), *_links(plan), *_judgement(plan)):
         store.execute(query)
-    for name in ("three_line", "three_order", "three_link", "three_choice", "three_judged"):
+    for name in ("three_line", "three_left", "three_order", "three_link", "three_choice", "three_judged"):
         store.execute(Query(f"three-way, drop {name}", f"drop table if exists {name}"))
 
 
@@ -79,16 +79,25 @@ def _links(plan: MatchPlan) -> list[Query]:
     for each in plan.passes:
         if each.options["find"] != "order_line":
             continue
+        queries.append(
+            Query(
+                f"three-way, {each.name}: lines left",
+                "create or replace table three_left as select * from three_line where lno not in (select lno from three_link)",
+            )
+        )
         conditions = " and ".join(LINKS[str(name)] for name in each.options["by"])
         queries.append(
             Query(
                 f"three-way, {each.name}",
                 f"""create or replace table three_pair as
-                select l.lno, o.ono, count(*) over (partition by l.lno) as choices,
-                  o.purchase_order_id || '/' || o.order_line_id as shown
-                from three_line l join three_order o on {conditions}
-                where l.lno not in (select lno from three_link) and o.status <> 'cancelled'
-                  and coalesce(l.seller_key = o.seller_key, true)""",
+                select lno, ono, count(*) over (partition by lno) as choices,
+                  purchase_order_id || '/' || order_line_id as shown
+                from (
+                  select distinct l.lno, o.ono, o.purchase_order_id, o.order_line_id
+                  from {_spread("three_left", each.options["by"])} l join {_spread("three_order", each.options["by"])} o
+                    on {conditions}
+                  where o.status <> 'cancelled' and coalesce(l.seller_key = o.seller_key, true)
+                )""",
             )
         )
         queries.append(
@@ -107,6 +116,15 @@ def _links(plan: MatchPlan) -> list[Query]:
             )
         )
     return [*queries, Query("three-way, drop three_pair", "drop table if exists three_pair")]
+
+
+def _spread(table: str, by: Sequence[str]) -> str:
+    """The rows of a table, one for each article or receipt number where the pass joins by them."""
+    spread = f"(select * from {table})"
+    for name, numbers in (("item", "items"), ("receipt", "receipts")):
+        if name in by:
+            spread = f"(select *, unnest({numbers}) as {name} from {spread})"
+    return spread
 
 
 def _judgement(plan: MatchPlan) -> list[Query]:
