@@ -40,6 +40,11 @@ def write(mapping: Mapping, tables: Dict[str, Rows]) -> bytes:
     return as_json(mapping, content) if mapping.format == "json_document" else content
 
 
+LATER = "~later"
+_LATER: Context = {LATER: {}}
+"""Marks the second and further rows of a repeated element: what the invoice says once stands in the first."""
+
+
 class _Key:
     """A mapping as a cache key: by identity, for mappings hold dicts."""
 
@@ -85,6 +90,11 @@ class _Element:
     """Written whenever the element above is: a predicate or ``write_with`` wants it."""
     repeats: list[TableMapping] = field(default_factory=list)
     tag: str = ""
+
+    @property
+    def chosen_by(self) -> list[str]:
+        """The columns of the invoice that its predicates name."""
+        return [test.column.removeprefix("invoice.") for test in self.tests if test.column and not test.negated]
 
 
 class Template:
@@ -258,8 +268,8 @@ class Template:
             return text, strong or element.always
         pieces = []
         for block in element.repeats:
-            for row in _rows_of(block, context, tables):
-                inner = {**context, block.table: row}
+            for number, row in enumerate(_rows_of(block, context, tables)):
+                inner = {**context, block.table: row, **(_LATER if number else {})}
                 pieces.append(self._body(element, inner, tables)[0])
         return "".join(pieces), bool(pieces)
 
@@ -272,8 +282,15 @@ class Template:
                 strong = True
                 break
         inside: list[str] = []
+        invoice, chosen = context.get("invoice", {}), set()
         for kid in element.kids:
             shown, says = self._element(kid, context, tables)
+            if says and kid.chosen_by:
+                # Predicates by two columns with one value choose one element: both columns were read from it.
+                place = (kid.name, *(invoice.get(column) for column in kid.chosen_by))
+                if place in chosen:
+                    continue
+                chosen.add(place)
             if says or kid.required:
                 inside.append(shown)
                 strong = strong or says
@@ -325,7 +342,11 @@ def _getter(table: str, column: Column, options: Dict[str, Any], when: str | Non
 
     def get(context: Context) -> str | None:
         row = context.get(table)
-        if row is None or (needed is not None and (row.get(needed) is None) is not negated):
+        if (
+            row is None
+            or (table == "invoice" and LATER in context)
+            or (needed is not None and (row.get(needed) is None) is not negated)
+        ):
             return None
         value = row.get(name)
         if value is None:

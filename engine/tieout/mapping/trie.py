@@ -173,6 +173,22 @@ class Trie:
     def known(self, column: str) -> bool:
         return column in self._references
 
+    def paths(self, namespace: str) -> set[str]:
+        """The paths of all elements and attributes that values are taken from, as ``element`` shows them."""
+        found: set[str] = set()
+
+        def visit(spec: _Spec, path: str) -> None:
+            if spec.texts:
+                found.add(path)
+            found.update(f"{path}/@{self.names.show(name, namespace)}" for name, _ in spec.attributes)
+            for name, entries in spec.kids.items():
+                shown = self.names.show(_named(name, namespace), namespace)
+                for _, kid in entries:
+                    visit(kid, f"{path}/{shown}" if path else shown)
+
+        visit(self._root, "")
+        return found
+
     # --- walking ---
 
     def node(self, namespace: str) -> _Node:
