@@ -38,6 +38,7 @@ KIND_OPTIONS = {
     "balance": ("key", "left", "right", "tolerance", "at_most"),
     "absent": ("path", "under", "except", "syntax"),
     "occurs": ("path", "under", "except", "syntax", "at_least", "at_most"),
+    "exclusive": ("path", "under", "except", "syntax"),
 }
 KIND_NEEDS = {
     "condition": ("check",),
@@ -46,6 +47,7 @@ KIND_NEEDS = {
     "balance": ("key", "left", "right"),
     "absent": ("path",),
     "occurs": ("path",),
+    "exclusive": ("path",),
 }
 # Further placeholders that messages of a kind may use.
 KIND_WORDS = {
@@ -53,8 +55,9 @@ KIND_WORDS = {
     "balance": ("left", "right", "difference"),
     "absent": ("found", "count"),
     "occurs": ("found", "count"),
+    "exclusive": ("found", "count"),
 }
-PLACES = ("absent", "occurs")
+PLACES = ("absent", "occurs", "exclusive")
 """Kinds that count elements of a document; what they judge is an element, or the document as a whole."""
 
 _TERM = re.compile(r"(BT-(\d+)(-\d+)?|BG-(\d+)|CN-\S+|[A-Za-z0-9]+([/@\[\]-]+[A-Za-z0-9]+)*)")
@@ -257,14 +260,16 @@ class Reading:
                 )
         if texts["under"] and any(path.startswith("//") for path in texts["path"]):
             self.mistakes.append(node.mistake("a path below 'under' cannot begin with //", key="path"))
-        if kind == "absent":
-            return {**texts, "at_least": 0, "at_most": 0}
+        if kind == "exclusive" and len(texts["path"]) < 2:
+            self.mistakes.append(node.mistake("kind exclusive needs several paths", key="path"))
+        if kind != "occurs":
+            return {**texts, "at_least": 0, "at_most": 0, "together": len(texts["path"]) if kind == "exclusive" else 1}
         least, most = node.plain("at_least", 0), node.plain("at_most")
         if most is None and not least:
             self.mistakes.append(node.mistake("'at_least' or 'at_most' is missing; kind occurs needs one of them"))
         elif most is not None and least > most:
             self.mistakes.append(node.mistake("at_least is more than at_most", key="at_least"))
-        return {**texts, "at_least": least, "at_most": most}
+        return {**texts, "at_least": least, "at_most": most, "together": 1}
 
     def columns(self, node: Node | None, table: str) -> tuple[str, ...]:
         items = () if node is None else node if isinstance(node.value, tuple) else (node,)

@@ -29,6 +29,7 @@ document_kind | code | - | invoice or credit_note, by the document's own root or
 direction | code | - | issued or received, as the source says.
 invoice_number | identifier | BT-1 | A unique identification of the invoice.
 issue_date | date | BT-2 | The date when the invoice was issued.
+issue_date_format | code | - | The format that the issue date says it has (CII: 102).
 invoice_type_code | code | BT-3 | The functional type of the invoice (UNTDID 1001).
 invoice_currency_code | code | BT-5 | The currency in which all amounts are given, but for the VAT total in accounting currency.
 vat_accounting_currency_code | code | BT-6 | The currency used for VAT accounting and reporting.
@@ -49,6 +50,7 @@ buyer_accounting_reference | text | BT-19 | Where to book the data into the buye
 payment_terms | text | BT-20 | A description of the payment terms that apply.
 business_process_type | text | BT-23 | The business process context of the transaction.
 specification_identifier | identifier | BT-24 | The specification with all rules to which the invoice conforms.
+syntax_version | text | - | The version of its syntax that the document names (UBL).
 has_process_control | boolean | BG-2 | Whether the process control group is there at all; always in UBL, where its terms stand in the root.
 has_document_header | boolean | - | Whether the group of number, type and date is there at all; always in UBL, where they stand in the root.
 has_agreement | boolean | - | Whether the group of seller, buyer and references is there at all; always in UBL, where they stand in the root.
@@ -61,9 +63,12 @@ seller_legal_registration_identifier | identifier | BT-30 | The seller's identif
 seller_legal_registration_identifier_scheme | code | BT-30-1 | The scheme of the seller's legal registration identifier.
 seller_vat_identifier | identifier | BT-31 | The seller's VAT identifier.
 seller_tax_registration_identifier | identifier | BT-32 | The local identification of the seller for tax purposes.
+seller_vat_identifier_count | integer | BT-31 | How many VAT identifiers of the seller there are (UBL).
+seller_tax_registration_identifier_count | integer | BT-32 | How many other tax registrations of the seller there are (UBL).
 seller_additional_legal_information | text | BT-33 | Additional legal information relevant for the seller.
 seller_electronic_address | identifier | BT-34 | The seller's electronic address to which a response may be delivered.
 seller_electronic_address_scheme | code | BT-34-1 | The scheme of the seller's electronic address.
+seller_has_electronic_address | boolean | BT-34 | Whether the seller's electronic address is there at all.
 seller_address_line_1 | text | BT-35 | The main address line of the seller.
 seller_address_line_2 | text | BT-36 | An additional address line of the seller.
 seller_address_line_3 | text | BT-162 | A further additional address line of the seller.
@@ -84,8 +89,10 @@ buyer_identifier_scheme | code | BT-46-1 | The scheme of the buyer identifier.
 buyer_legal_registration_identifier | identifier | BT-47 | The buyer's identifier issued by an official registrar.
 buyer_legal_registration_identifier_scheme | code | BT-47-1 | The scheme of the buyer's legal registration identifier.
 buyer_vat_identifier | identifier | BT-48 | The buyer's VAT identifier; the 购方税号 of a Chinese invoice.
+buyer_vat_identifier_count | integer | BT-48 | How many VAT identifiers of the buyer there are (UBL).
 buyer_electronic_address | identifier | BT-49 | The buyer's electronic address to which the invoice is delivered.
 buyer_electronic_address_scheme | code | BT-49-1 | The scheme of the buyer's electronic address.
+buyer_has_electronic_address | boolean | BT-49 | Whether the buyer's electronic address is there at all.
 buyer_address_line_1 | text | BT-50 | The main address line of the buyer.
 buyer_address_line_2 | text | BT-51 | An additional address line of the buyer.
 buyer_address_line_3 | text | BT-163 | A further additional address line of the buyer.
@@ -122,6 +129,10 @@ has_actual_delivery_date | boolean | BT-72 | Whether the delivery date is there 
 invoicing_period_start_date | date | BT-73 | The date when the invoice period starts.
 invoicing_period_end_date | date | BT-74 | The date when the invoice period ends.
 has_invoicing_period | boolean | BG-14 | Whether the invoicing period group is there at all.
+has_invoicing_period_start | boolean | BT-73 | Whether the start of the invoicing period is there at all.
+has_invoicing_period_end | boolean | BT-74 | Whether the end of the invoicing period is there at all.
+invoicing_period_start_date_format | code | - | The format that the start says it has (CII: 102).
+invoicing_period_end_date_format | code | - | The format that the end says it has (CII: 102).
 deliver_to_has_address | boolean | BG-15 | Whether the deliver-to address group is there at all.
 deliver_to_address_line_1 | text | BT-75 | The main address line of the place of delivery.
 deliver_to_address_line_2 | text | BT-76 | An additional address line of the place of delivery.
@@ -256,6 +267,7 @@ vat_category_rate | percentage | BT-119 | The VAT rate in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
 vat_exemption_reason_text | text | BT-120 | Why the amount is exempt from VAT.
 vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, as a code (VATEX).
+vat_breakdown_point_date_code | code | BT-8 | The VAT point date code that stands with this breakdown (CII).
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -285,6 +297,35 @@ tax_scheme | code | - | For a tax registration the tax, as written: VAT, VA, FC 
 vat_total_amount | amount | BT-110, BT-111 | The VAT total.
 vat_total_currency_code | code | - | The currency of the VAT total, as written.
 has_vat_breakdown | boolean | BG-23 | Whether the VAT breakdown stands with this total (UBL).
+vat_breakdown_tax_amount | amount | BT-117 | The sum of the VAT amounts that stand with this total (UBL).
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
+        "referenced_document",
+        "One additional document that the document names, whatever for: object, tender, project or supporting document.",
+        _PARENT
+        + """
+document_type_code | code | - | What it is, as written: 130 an object, 50 a tender or project, 916 a supporting document.
+document_identifier | identifier | BT-122 | Its identifier.
+document_identifier_scheme | code | - | The scheme of its identifier, in UBL.
+reference_type_code | code | - | The scheme of its identifier, in CII.
+has_description | boolean | BT-123 | Whether it has a description.
+has_location | boolean | BT-124 | Whether it has a location.
+has_attachment | boolean | BT-125 | Whether it has an attachment.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
+        "further_amount",
+        "One amount that no business term stands for, as the document writes it.",
+        _PARENT
+        + """
+further_amount | text | - | The amount, as written.
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -344,6 +385,10 @@ invoice_line_period_start_date | date | BT-134 | The date when the line's period
 invoice_line_period_end_date | date | BT-135 | The date when the line's period ends.
 line_delivery_date | date | - | The delivery date that the line has of its own (CII, beyond EN 16931).
 has_invoice_line_period | boolean | BG-26 | Whether the line period group is there at all.
+has_invoice_line_period_start | boolean | BT-134 | Whether the start of the line's period is there at all.
+has_invoice_line_period_end | boolean | BT-135 | Whether the end of the line's period is there at all.
+invoice_line_period_start_date_format | code | - | The format that the start says it has (CII: 102).
+invoice_line_period_end_date_format | code | - | The format that the end says it has (CII: 102).
 item_net_price | unit_price | BT-146 | The price of an item without VAT, after discount.
 item_price_discount | unit_price | BT-147 | The discount subtracted from the gross price.
 item_gross_price | unit_price | BT-148 | The price of an item without VAT, before discount.

@@ -18,7 +18,7 @@ from tieout.validation.rows import quoted, text_literal
 
 __all__ = ["Inventory", "Judged"]
 
-KINDS = ("absent", "occurs")
+KINDS = ("absent", "occurs", "exclusive")
 
 COUNTED, JUDGED, OUTER = 0, 1, 2
 """What a path is to a rule: counted, one of the judged elements, or an element between the two."""
@@ -101,7 +101,7 @@ class Inventory:
             rows.append(
                 (number, rule.finding_id, rule.pack, rule.severity, ", ".join(rule.terms), *map(_one_line, message),
                  options["at_least"], most, self.conditions.index(each.condition), not options["under"],
-                 joined((options["under"] or ("",))[0], options["path"][0]), expected)
+                 joined((options["under"] or ("",))[0], options["path"][0]), expected, options["together"])
             )  # fmt: skip
         return _LIMITS, rows
 
@@ -182,7 +182,8 @@ WORKING = ("~match", "~limit", "~place", "~failed", "~broken")
 
 _LIMITS = (
     "rule_no integer, rule varchar, pack varchar, severity varchar, term varchar, message varchar, message_zh varchar, "
-    "at_least integer, at_most integer, condition integer, on_document boolean, place varchar, expected varchar"
+    "at_least integer, at_most integer, condition integer, on_document boolean, place varchar, expected varchar, "
+    "together integer"
 )
 
 # How often each rule's places stand in each judged element, and the judged elements themselves. Where elements of one name
@@ -190,7 +191,7 @@ _LIMITS = (
 _FAILED = """create or replace temp table "~failed" as
 with counted as (
   select invoice_id, rule_no, case when climbs < 0 then 0 else no end as no,
-    cast(sum(count) as bigint) as count, min(line) as line, min(path) as path
+    cast(sum(count) as bigint) as count, min(line) as line, min(path) as path, count(distinct path) as kinds
   from "~place" where role = 0 group by all
 ), judged as (
   select p.invoice_id, p.rule_no, p.row_no + n.n as no, p.line, p.path, l.at_least
@@ -206,7 +207,7 @@ with counted as (
   window g as (partition by j.invoice_id, j.rule_no)
 )
 select c.invoice_id, c.rule_no, c.no, c.count, c.line, c.path
-from counted c join "~limit" l using (rule_no) where l.at_most >= 0 and c.count > l.at_most
+from counted c join "~limit" l using (rule_no) where l.at_most >= 0 and c.count > l.at_most and c.kinds >= l.together
 union all
 select invoice_id, rule_no, no, count, line, path from lacking where position <= lack"""
 
