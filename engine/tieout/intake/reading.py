@@ -55,7 +55,7 @@ def read_documents(
     What cannot be read becomes a finding and a refused document. It needs no store of a run, and what it returns can be
     pickled: a process pool may call it.
     """
-    reader = Reader(mappings)
+    reader = Reader(mappings, once=False)
     for document in documents:
         reader.take(document, source_name, mapping, options or {})
     return reader.batch()
@@ -64,8 +64,10 @@ def read_documents(
 class Reader:
     """Reads documents into a growing Batch; knows which bytes it has seen."""
 
-    def __init__(self, mappings: Iterable[Mapping], store: Store | None = None) -> None:
+    def __init__(self, mappings: Iterable[Mapping], store: Store | None = None, *, once: bool = True) -> None:
+        """once: bytes that were read before are a duplicate; without it each document is read for itself."""
         self.mappings = {each.id: each for each in mappings}
+        self._once = once
         self._seen: dict[tuple[str, str], str] = {}
         self._gathered = Gathered()
         self._trees = TreeReader(self.mappings.values())
@@ -100,7 +102,7 @@ class Reader:
         digest = document.sha256 or hashlib.sha256(document.content).hexdigest()
         key = (digest, mapping or "")
         first = self._seen.get(key)
-        if first is not None and document.content:
+        if first is not None and document.content and self._once:
             self._duplicate(document, digest, source_name, kind, first)
             return
         self._seen[key] = document.uri

@@ -102,9 +102,13 @@ def place_tests(options: Mapping[str, Any], location: Location) -> tuple[RuleTes
     beside = f"{path.rpartition('/')[0]}/{beside}" if "/" in path.removeprefix("//") else beside
     if options["together"] > 1:
         syntax = [{"syntax": options["syntax"][0]}] if options["syntax"] else [{}]
-        rows = {each: example_rows(under, [(path, 1) for path in options["path"][:each]]) for each in (1, options["together"])}
+        rows = {
+            each: example_rows(under, [(path, 1) for path in options["path"][:each]])
+            for each in (1, options["together"])
+        }
         return tuple(
-            RuleTest({"element": rows[each], "invoice": syntax}, "pass" if each == 1 else "fail", location) for each in rows
+            RuleTest({"element": rows[each], "invoice": syntax}, "pass" if each == 1 else "fail", location)
+            for each in rows
         )
     counts = {"pass": [most if most is not None else least], "fail": [*([most + 1] if most is not None else [])]}
     if least:

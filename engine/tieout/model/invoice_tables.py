@@ -332,6 +332,18 @@ further_amount | text | - | The amount, as written.
         parent="invoice",
     ),
     table(
+        "further_code",
+        "One code that no business term stands for, from a list that rules know.",
+        _PARENT
+        + """
+code_list | code | - | The list it must be of.
+further_code | code | - | The code, as written.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
         "third_party_payment",
         "One payment by a third party that lowers or raises the amount due (XRechnung extension).",
         _PARENT
