@@ -79,8 +79,8 @@ def test_both_languages_of_a_message_show_the_same_values():
 
 
 def test_no_two_rules_have_one_title():
-    # Where two official ids forbid the same place, so do ours.
-    titles = Counter((rule.pack, rule.title.en) for rule in rules() if rule.kind != "absent")
+    # Where two official ids forbid the same place, so do ours; UBL and CII may say the same each in its own rule.
+    titles = Counter((rule.pack, rule.id.split("-")[0], rule.title.en) for rule in rules() if rule.kind != "absent")
     assert [title for title, count in titles.items() if count > 1] == []
 
 

@@ -267,7 +267,7 @@ vat_category_rate | percentage | BT-119 | The VAT rate in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
 vat_exemption_reason_text | text | BT-120 | Why the amount is exempt from VAT.
 vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, as a code (VATEX).
-vat_breakdown_point_date_code | code | BT-8 | The VAT point date code that stands with this breakdown (CII).
+vat_breakdown_point_date_code | code | - | The VAT point date code that stands with this breakdown (CII).
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
