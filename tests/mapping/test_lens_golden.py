@@ -105,6 +105,7 @@ def test_the_golden_invoices_use_every_column_of_their_mapping(name):
         f"{block.table}.{field.column}"
         for block in mapping.tables
         for field in block.fields
-        if all(row[field.column] is None for row in found[block.table]) and not (_only_read(block, field) or _only_beside(field.column))
+        if all(row[field.column] is None for row in found[block.table])
+        and not (_only_read(block, field) or _only_beside(field.column))
     ]
     assert unused == []
