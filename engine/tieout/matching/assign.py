@@ -191,8 +191,8 @@ def _searched(weights: Whole) -> tuple[Whole, Whole]:
 
     height, width = weights.shape
     if height > width:
-        with_it, without = _searched(weights.T)
-        return with_it.transpose(0, 2, 1), without.transpose(0, 2, 1)
+        turned = _searched(weights.T)
+        return turned[0].transpose(0, 2, 1), turned[1].transpose(0, 2, 1)
     worth = np.maximum(weights, 0).astype(np.float64)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     real = weights[rows, columns] > 0
