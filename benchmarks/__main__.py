@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import assign, documents, match, rules, sums, table
+from benchmarks import assign, documents, match, names, rules, sums, table
 
 
 @dataclass
@@ -35,6 +35,7 @@ BENCHMARKS = {
     "match": match.measure,
     "sums": sums.measure,
     "assign": assign.measure,
+    "names": names.measure,
 }
 
 

@@ -22,6 +22,7 @@ from tieout.matching.references import References
 from tieout.model.records import Query
 from tieout.store.engine import Store
 
+AS_OF = month.AS_OF
 # 1 is the full size; a tenth of each where the benchmarks run small.
 SIZES = (10_000, 100_000, 1_000_000)
 

@@ -16,7 +16,7 @@ from benchmarks import wording
 from tieout.model.records import Query
 from tieout.store.engine import Limits, Store
 
-__all__ = ["AS_OF", "SCENARIOS", "filled", "judged"]
+__all__ = ["AS_OF", "SCENARIOS", "customers", "filled", "judged"]
 
 AS_OF = dt.date(2026, 10, 31)
 
@@ -57,7 +57,7 @@ def filled(rows: int, *, seed: int = 7, memory: str = "4GiB") -> Store:
     random = np.random.default_rng(seed)
     store = Store.create(limits=Limits(memory=memory))
     parties = max(rows // 20, 50)
-    _parties(store, random, parties)
+    customers(store, random, parties)
     _items(store, random, rows, parties)
     _payments(store, random, rows)
     for name in ("b_party", "b_item", "b_unit", "b_paid", "b_named", "b_settling"):
@@ -77,7 +77,7 @@ def _run(store: Store, name: str, sql: str) -> None:
     store.execute(Query(name, sql))
 
 
-def _parties(store: Store, random: np.random.Generator, parties: int) -> None:
+def customers(store: Store, random: np.random.Generator, parties: int) -> None:
     """``b_party``: one row a customer; a tenth Chinese, seven of ten with an account in the master data."""
     first, second, third = wording.SYLLABLES
     firsts, seconds, thirds = (len(part.split("|")) for part in wording.SYLLABLES)

@@ -59,6 +59,32 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
           select t.*, bool_and(place = 1) over (partition by pno) as first,
             count(*) over (partition by pno) as items, sum(o.rest) over (partition by pno) as sum
           from turns t join match_item o using (ino)
+        ),
+        asked as (
+          select r.*, p.rest as paid, p.currency, p.booking_date from ready r join match_payment p using (pno)
+          where r.first
+        ),
+        owed as (  -- of very many items of one party and amount, the oldest stand for all
+          select * from match_item where rest > 0
+          qualify row_number() over (partition by party_id, currency, rest order by document_date nulls first, ino) <= 50
+        ),
+        remainders as (
+          select a.pno from (select distinct pno, paid - sum as rest, currency, booking_date from asked) a
+          join match_payer y using (pno) join owed o on o.party_id = y.party_id and o.rest = a.rest
+            and o.currency = a.currency and coalesce(o.document_date <= a.booking_date, true)
+          anti join match_mention m on m.pno = a.pno and m.ino = o.ino
+        ),
+        whole as (
+          select a.pno, o.ino from (select distinct pno, paid, currency, booking_date from asked) a
+          join match_payer y using (pno) join owed o on o.party_id = y.party_id and o.rest = a.paid
+            and o.currency = a.currency and coalesce(o.document_date <= a.booking_date, true)
+        ),
+        slips as (
+          select a.pno, a.ino from asked a
+          join (select i.* from match_item i semi join match_rare r on r.currency = i.currency and r.amount = i.rest) o
+            on o.rest = a.paid and o.currency = a.currency and o.ino <> a.ino
+          join match_key k on k.ino = o.ino and k.one and length(k.number) >= 6
+          where damerau_levenshtein(k.number, a.token) <= 1
         )
         select r.pno, r.ino, r.form, r.token, r.choices, r.items,
           p.rest as paid, p.currency, p.booking_date, p.amount as paid_in_all,
@@ -74,20 +100,12 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
               (length(f.compact) >= 6 and contains($folded(concat_ws(' ', c.remittance, c.counterparty_name)), f.compact))
               or (length(f.native) >= 4 and contains(concat_ws(' ', c.remittance, c.counterparty_name), f.native)))
           ) as named_party,
-          (select count(*) from match_item o join match_payer y on y.party_id = o.party_id
-            where y.pno = r.pno and o.rest = p.rest - r.sum and o.currency = p.currency and o.rest > 0
-              and coalesce(o.document_date <= p.booking_date, true)
-              and o.ino not in (select ino from match_mention m where m.pno = r.pno)) as rest_elsewhere,
-          (select count(*) from match_item o join match_payer y on y.party_id = o.party_id
-            where y.pno = r.pno and o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino
-              and coalesce(o.document_date <= p.booking_date, true))
-          + (select count(*) from match_item o join match_key k using (ino)
-            where o.rest = p.rest and o.currency = p.currency and o.ino <> r.ino and k.one and length(k.number) >= 6
-              and (o.currency, o.rest) in (select currency, amount from match_rare)
-              and damerau_levenshtein(k.number, r.token) <= 1) as elsewhere,
+          r.pno in (select pno from remainders) as rest_elsewhere,
+          coalesce(f.items > 1 or f.ino <> r.ino, false) or (r.pno, r.ino) in (select pno, ino from slips) as elsewhere,
           w.* exclude (pno)
         from ready r join match_payment p using (pno) join match_item i using (ino)
-        join payment c using (payment_id) join match_word w using (pno)
+        left join (select pno, count(*) as items, min(ino) as ino from whole group by pno) f on f.pno = r.pno
+        join payment c using (payment_id) join match_word w on w.pno = r.pno
         where r.first
         order by r.pno, r.ino""".replace("$folded(concat_ws(' ', c.remittance, c.counterparty_name))", _NAMED),
     )

@@ -43,6 +43,20 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           from match_payment m join payment p using (payment_id)
           where m.held is null
         ),
+        crowds as (  -- where very many came in and went out alike, only the banks' own references tell which
+          select abs(rest) as rest, currency from booked group by all
+          having count(*) filter (where rest > 0) * count(*) filter (where rest < 0) > 100000
+        ),
+        calm as (select b.* from booked b anti join crowds c on c.rest = abs(b.rest) and c.currency = b.currency),
+        alike as (
+          select r.pno as return_pno, o.pno as original_pno
+          from calm r join calm o on o.rest = -r.rest and o.currency = r.currency where r.rest < 0
+          union select r.pno, o.pno from booked r join booked o
+            on o.end_to_end_id = r.end_to_end_id and o.rest = -r.rest and o.currency = r.currency where r.rest < 0
+          union select r.pno, o.pno from booked r join booked o
+            on r.original = {text.compact("o.payment_id")} and o.rest = -r.rest and o.currency = r.currency
+            where r.rest < 0
+        ),
         pairs as (
           select r.pno as return_pno, o.pno as original_pno,
             case
@@ -56,7 +70,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
                 and r.booking_date - o.booking_date <= $unmarked_days then 6
             end as strength,
             r.booking_date - o.booking_date as distance
-          from booked r join booked o on o.rest = -r.rest and o.currency = r.currency
+          from alike a join booked r on r.pno = a.return_pno join booked o on o.pno = a.original_pno
+            and o.rest = -r.rest and o.currency = r.currency
             and o.booking_date between r.booking_date - {days} and r.booking_date
           where r.rest < 0 and o.rest > 0
         ),

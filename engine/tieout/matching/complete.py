@@ -75,18 +75,23 @@ def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
         ),
         parties as (
           select distinct n.pno, i.party_id from named n join match_item i using (ino) where i.rest <> 0
+        ),
+        pool as (
+          select pno, ino from named
+          union
+          select p.pno, i.ino from parties a join match_payment p using (pno)
+          join match_size z on z.party_id = a.party_id and z.currency = p.currency and z.items <= 2000
+          join match_item i on i.party_id = z.party_id and i.currency = z.currency
+            and coalesce(i.document_date <= p.booking_date, true)
         )
         select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, i.discount_percent, n.token, k.number,
           exists (select 1 from match_payer y where y.pno = p.pno and y.party_id = i.party_id) as own
-        from parties a join match_payment p using (pno)
-        join match_item i on i.party_id = a.party_id and i.currency = p.currency and i.rest <> 0
+        from pool join match_payment p using (pno)
+        join match_item i on i.ino = pool.ino and i.currency = p.currency and i.rest <> 0
           and coalesce(i.company_code = p.company_code, true)
         left join named n on n.pno = p.pno and n.ino = i.ino
         left join (select ino, min(number) as number from match_key where kind = 'reference' group by ino) k
           on k.ino = i.ino
-        where n.ino is not null or (coalesce(i.document_date <= p.booking_date, true) and exists (
-          select 1 from match_size z
-          where z.party_id = i.party_id and z.currency = i.currency and z.items <= 2000))
         order by p.booking_date, p.pno, i.ino""",
     )
 
@@ -97,10 +102,14 @@ def _tokens(ledger: Ledger, name: str) -> pl.DataFrame:
         f"{name}: other numbers",
         """with open as (
           select pno from match_payment where held is null and pno in (select pno from match_mention where one)
+        ),
+        taken as (select distinct pno, unnest(range(first, last + 1)) as run from match_mention),
+        numbers as (select pno, first, last, token from match_close semi join open using (pno)),
+        named as (
+          select distinct pno, first, last
+          from (select *, unnest(range(first, last + 1)) as run from numbers) semi join taken using (pno, run)
         )
-        select distinct c.pno, c.token, false as settled from match_close c semi join open o using (pno)
-        where not exists (
-            select 1 from match_mention h where h.pno = c.pno and h.first <= c.last and h.last >= c.first)
+        select distinct c.pno, c.token, false as settled from numbers c anti join named using (pno, first, last)
         union
         select h.pno, h.token, true from match_mention h semi join open o using (pno)
           left join match_item i using (ino)

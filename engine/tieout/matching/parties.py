@@ -22,6 +22,10 @@ from tieout.matching.score import compare
 
 __all__ = ["Parties", "distinguished", "likeness", "name_forms"]
 
+# A name or an account of more parties than this tells nothing of who paid, a head office with more branches not for which.
+MOST_PARTIES = 100
+MOST_BRANCHES = 500
+
 _SPELLED = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "ẞ": "SS", "ß": "SS", "Ø": "OE", "Å": "AA", "Æ": "AE", "Œ": "OE"}
 _CJK = r"\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 _BRACKETS = re.compile(r"[（(]([^（）()]*)[）)]")
@@ -232,7 +236,8 @@ class Parties:
             f"""create or replace temp table match_party_account as
             select account_key, party_id, 'account' as ground from (
               select distinct {text.account("account")} as account_key, party_id from match_master where account is not null
-            ) where account_key is not null and account_key not in (select account_key from match_own)""",
+            ) where account_key is not null and account_key not in (select account_key from match_own)
+            qualify count(*) over (partition by account_key) <= {MOST_PARTIES}""",
         )
 
     def identify(self) -> None:
@@ -305,10 +310,12 @@ class Parties:
         )
         self.ledger.run(
             "branches of the payers",
-            """insert into match_payer
+            f"""insert into match_payer
             select y.pno, b.party_id, min(y.tier), 'head office', min(y.score) * 0.98
-            from match_payer y join (select distinct party_id, head_office_id from match_master) b
-              on b.head_office_id = y.party_id
+            from match_payer y join (
+              select * from (select distinct party_id, head_office_id from match_master where head_office_id is not null)
+              qualify count(*) over (partition by head_office_id) <= {MOST_BRANCHES}
+            ) b on b.head_office_id = y.party_id
             where y.tier between 1 and 2 and y.score >= 0.97
               and (y.pno, b.party_id) not in (select pno, party_id from match_payer)
             group by y.pno, b.party_id""",
@@ -353,7 +360,7 @@ class Parties:
               from found group by name, party_id
             )
             select name, party_id, case when ground = 'alternative payer' then 3 else tier end as tier, ground, score
-            from best""",
+            from best qualify count(*) over (partition by name) <= {MOST_PARTIES}""",
         )
 
     def _similar_names(self) -> None:

@@ -29,15 +29,19 @@ def third_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         ),
         known as (
           select distinct party_id, upper(trim(name)) as known, ground from match_known where ground <> 'alternative payer'
+        ),
+        bearers as (
+          select known, min(party_id) as party_id, count(distinct party_id) as parties from known
+          where ground = 'name' group by known
         )
-        select x.*,
+        select x.* exclude (bearer, bearers),
           exists (select 1 from known k where k.party_id = x.party_id and k.known = x.payer) as same_name,
-          exists (select 1 from known k where k.party_id <> x.party_id and k.known = x.payer and k.ground = 'name')
-            as other_name,
+          coalesce(bearers > 1 or bearer <> party_id, false) as other_name,
           exists (
             select 1 from match_party_account y where y.party_id = x.party_id and y.account_key = x.account_key
           ) as same_account
-        from pairs x order by x.pno, x.party_id""",
+        from (select p.*, b.party_id as bearer, b.parties as bearers from pairs p left join bearers b on b.known = p.payer) x
+        order by x.pno, x.party_id""",
     )
     doubtful = pairs.filter(~pl.col("same_name"), pl.col("other_name") | ~pl.col("same_account"))
     if doubtful.is_empty():
