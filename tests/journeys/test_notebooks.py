@@ -9,6 +9,8 @@ nbformat = pytest.importorskip("nbformat", reason="notebooks need the extra 'not
 nbclient = pytest.importorskip("nbclient", reason="notebooks need the extra 'notebook'")
 
 ROOT = Path(__file__).parents[2]
+# How many plots a notebook draws at least, where it is not mainly about them.
+PLOTS = {"02_write_a_rule.ipynb": 1}
 
 
 @pytest.mark.slow
@@ -28,5 +30,5 @@ def test_the_notebook_runs_and_draws_its_plots(name, tmp_path):
     ).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     plots = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert len(plots) >= 3
+    assert len(plots) >= PLOTS.get(name, 3)
     assert outputs[-1]["data"]["text/plain"] == "[]", "the seal holds"
