@@ -143,3 +143,17 @@ def test_our_own_name_without_its_legal_form_is_an_own_transfer(match):
 def test_the_amount_a_known_payer_owes_in_another_currency_is_told(match):
     found = match(party=PARTIES, open_item=[item("1", "50.00", currency="USD")], payment=[paid("50.00")])
     assert found.reasons("P") == {"wrong_currency"}
+
+
+@pytest.mark.parametrize("text", ["Pfand Flaschen", "Mietkaution Lager", "security deposit", "statiegeld kratten"])
+def test_a_deposit_pays_no_invoice_even_where_one_has_its_amount(match, text):
+    assert match(party=PARTIES, open_item=[item("1", "50.00")], payment=[paid("50.00", text)]).settled("P") == {}
+
+
+@pytest.mark.parametrize("payer", ["Nord Lebensversicherung AG", "PayPal Europe", "Amtsgericht Fürth"])
+def test_insurers_courts_and_card_acquirers_pay_no_invoices_unless_they_are_customers(match, payer):
+    payment = [paid("50.00", "Vorgang", counterparty_name=payer)]
+    assert match(party=PARTIES, payment=payment).reasons("P") == {"not_receivable"}
+    customer = [*PARTIES, {"party_id": "C9", "name": payer}]
+    items = [item("1", "50.00", party_id="C9", party_name=payer)]
+    assert match(party=customer, open_item=items, payment=payment).items("P") == ["1"]

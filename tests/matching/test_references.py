@@ -233,3 +233,47 @@ def test_a_number_like_ours_that_names_nothing_is_an_invalid_reference(match):
     items = [item(f"R2024003{n:02d}", f"{100 + n}.00", id=str(n)) for n in (10, 30, 90)]
     found = match(open_item=items, payment=[paid("R202400377", "100.00", counterparty_name="Somebody")])
     assert found.reasons("P") == {"invalid_reference"}
+
+
+NUMBERED = [item(f"RE00249{n:02d}", f"{100 + n}.11", id=f"X{n}") for n in (16, 17, 19, 20, 23, 24)]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("RE0024916-20", [16, 17, 19, 20]),
+        ("Rechnungen RE0024916 bis RE0024919", [16, 17, 19]),
+        ("RE0024916 - RE0024919, RE0024923-24", [16, 17, 19, 23, 24]),
+        ("RE0024916/17/23", [16, 17, 23]),
+    ],
+)
+def test_a_range_may_be_shortened_hold_gaps_and_stand_beside_another(match, text, taken):
+    amount = sum(Decimal(f"{100 + n}.11") for n in taken)
+    found = match(open_item=NUMBERED, payment=[paid(text, str(amount))])
+    assert found.items("P") == [f"X{n}" for n in taken]
+
+
+def test_a_range_whose_items_do_not_add_up_is_no_range(match):
+    found = match(open_item=NUMBERED, payment=[paid("RE0024916-20", "400.00")])
+    assert set(found.items("P")) <= {"X16"}
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("V-0204/26", "V-204/2026"),
+        ("INV/2026/09/00060", "INV 2026-9-60"),
+        ("HH/26/003871", "HH 26 3871"),
+        ("4.26.0566", "4-26-566"),
+    ],
+)
+def test_zeros_before_each_group_and_the_century_of_the_year_may_be_left_out(match, number, text):
+    assert match(open_item=[item(number)], payment=[paid(text, counterparty_name="Somebody")]).items("P") == ["1"]
+
+
+def test_the_payers_own_running_number_is_no_reference(match):
+    """Its end-to-end reference may have the length of ours; only the same number in the text would name one."""
+    book = [item(f"19000{n:05d}", f"{n}.50", id=str(n)) for n in (107, 311, 590)]
+    unknown = {"end_to_end_id": "1900000467"}
+    assert match(open_item=book, payment=[paid("Ware", "311.50", **unknown)]).items("P") == ["311"]
+    assert match(open_item=book, payment=[paid("Rg 1900000467", "311.50", **unknown)]).items("P") == []

@@ -9,7 +9,7 @@ from tieout.matching.hints import narrow
 from tieout.matching.ledger import Ledger
 from tieout.model.money import MINOR_UNITS
 
-__all__ = ["DUE", "FREE", "NAMES_GROUP", "SETTLED", "by_party"]
+__all__ = ["DUE", "FREE", "NAMES_GROUP", "SETTLED", "WHOLE", "by_party"]
 
 # What a payment of a known party may settle: the item's currency and company, and nothing issued after the payment.
 DUE = """i.party_id = y.party_id and i.currency = p.currency and i.rest <> 0
@@ -27,6 +27,9 @@ FREE = """not exists (select 1 from match_unknown u where u.pno = p.pno)
 NAMES_GROUP = """exists (
               select 1 from match_mention h join match_item o using (ino)
               where h.pno = p.pno and o.rest <> 0 and (not h.one or h.choices > 1) and h.form in ('exact', 'zeros'))"""
+
+# A payment on account pays no item, even where one happens to fit.
+WHOLE = "not exists (select 1 from match_word w where w.pno = p.pno and w.says_part)"
 
 # Items that are settled, and when the first payment for them was booked.
 SETTLED = """select a.ino, min(p.booking_date) as first_date from match_allocation a join match_payment p using (pno)

@@ -8,15 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from tieout.matching.by_party import DUE, FREE, NAMES_GROUP, SETTLED
+from tieout.matching.by_party import DUE, FREE, NAMES_GROUP, SETTLED, WHOLE
 from tieout.matching.ledger import Ledger
 from tieout.matching.sum_book import SCALE, Book, Settings
 from tieout.matching.sum_search import Outcome, search
 
 __all__ = ["by_sum"]
-
-# A payment on account is no sum of items, even where one happens to add up.
-_WHOLE = "not exists (select 1 from match_word w where w.pno = p.pno and w.says_part)"
 
 
 def by_sum(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
@@ -41,7 +38,7 @@ def _book(ledger: Ledger, name: str, settings: Settings) -> Book:
         f"""select p.pno, (p.rest * {SCALE})::bigint as paid, p.currency, p.company_code, p.booking_date, y.party_id,
           y.ground, y.score, {NAMES_GROUP} as names_group
         from match_payment p join match_payer y using (pno)
-        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {_WHOLE}
+        where p.held is null and p.rest > 0 and y.score >= $least and {FREE} and {WHOLE}
           and exists (select 1 from match_item i where {DUE})
         order by p.booking_date nulls first, p.pno, y.party_id""",
         least=settings.least_payer_score,

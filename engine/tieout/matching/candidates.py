@@ -12,7 +12,7 @@ import polars as pl
 from tieout.matching import text, weights
 from tieout.matching.assign import MOST_CELLS, STRATEGIES
 from tieout.matching.ledger import Ledger
-from tieout.matching.parties import name_forms
+from tieout.matching.names import name_forms
 from tieout.matching.score import Scores, compare
 from tieout.model.records import Query
 from tieout.store.engine import quote

@@ -12,7 +12,7 @@ import polars as pl
 
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
-from tieout.matching.parties import name_forms
+from tieout.matching.names import name_forms
 from tieout.matching.words import pattern, spoken
 
 __all__ = ["not_receivable", "outgoing", "own_transfers", "returns"]
@@ -153,13 +153,15 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
     nearly all others: it is a booking of the bank's own. A payment that names an open item, or of a known payer who owes
     the amount or says no such words, is never held here.
     """
+    payers = [column for column in ("not_receivable", "no_customer") if column in options.get("words", {})]
+    named = " or ".join(f"w.named_{column}" for column in payers) or "false"
     ledger.flag(
         name,
         f"""select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
           'its words say that it pays no invoice' as message, '{{}}' as evidence
         from match_payment m join match_word w using (pno)
         where m.held is null and (w.says_not_receivable
-            or (w.named_not_receivable and not exists (select 1 from match_payer y where y.pno = m.pno)))
+            or (({named}) and not exists (select 1 from match_payer y where y.pno = m.pno)))
           and not exists (select 1 from match_mention h where h.pno = m.pno and h.one and h.form in ('exact', 'zeros'))
           and not exists (
             select 1 from match_payer y join match_item i using (party_id)

@@ -150,6 +150,7 @@ def _mean(ledger: Ledger, closeness: Closeness) -> None:
         f"select t.token, k.ino, k.kind, k.one, {form} as form from match_number t join match_key k on {condition}"
         for condition, form in joins
     )
+    meanings += " union all select t.token, a.ino, a.kind, a.one, 'digits' from match_number t join match_alias a on t.bare = a.alias"
     ranks = " ".join(f"when '{form}' then {rank}" for rank, form in enumerate(FORMS))
     ledger.run(
         "what the pieces may mean",

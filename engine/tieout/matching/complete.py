@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import polars as pl
@@ -19,6 +19,9 @@ from tieout.matching.score import osa_distance
 from tieout.model.money import minor_units
 
 __all__ = ["by_completion"]
+
+# Of a list with more numbers no ranges are sought.
+MOST_ENDS = 9
 
 
 def by_completion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
@@ -124,8 +127,9 @@ def _complete(
     """How the list is completed and the items of it; None where nothing fits, or more than one way does."""
     paid = lines[0]["paid"]
     named = [line for line in lines if line["token"]]
-    between = _between(lines, named, used)
-    if between and sum(line["rest"] for line in between) == paid:
+    shortened = [token for token, settled in tokens if not settled]
+    between = _between(lines, named, shortened, used)
+    if between:
         return "the numbers between", between
     paid_before = [token for token, settled in tokens if settled]
     for own, strange in _readings(named):
@@ -134,7 +138,7 @@ def _complete(
         rest = paid - sum(line["rest"] for line in own)
         party = own[0]["party_id"]
         free = [x for x in lines if not x["token"] and x["party_id"] == party and x["ino"] not in used]
-        tails = _tails(free, own, [token for token, settled in tokens if not settled])
+        tails = _tails(free, own, shortened)
         if tails and not strange and sum(line["rest"] for line in tails) == rest:
             return "shortened numbers", [*own, *tails]
         misread = [*paid_before, *(line["token"] for line in strange)]
@@ -190,18 +194,44 @@ def _readings(named: Sequence[dict[str, Any]]) -> list[tuple[list[dict[str, Any]
 
 
 def _between(
-    lines: Sequence[dict[str, Any]], named: Sequence[dict[str, Any]], used: set[int]
+    lines: Sequence[dict[str, Any]], named: Sequence[dict[str, Any]], tokens: Sequence[str], used: set[int]
 ) -> list[dict[str, Any]] | None:
-    """All items of the party whose numbers lie between the only two named, these included."""
-    if len(named) != 2 or len({line["party_id"] for line in named}) != 1:
+    """The items named and those of the party with numbers between two of them, where they add up in one way only.
+
+    The end of a range may be shortened (1001-08), and a list may hold more than one range (1001-1004, 1009-1012).
+    """
+    if len({line["party_id"] for line in named}) != 1:
         return None
-    low, high = sorted(str(line["number"]) for line in named)
-    if len(low) != len(high):
+    party = [x for x in lines if x["number"] and x["party_id"] == named[0]["party_id"] and x["ino"] not in used]
+    tails = _tails([x for x in party if not x["token"]], named, tokens)
+    for ends in (list(named), [*named, *tails]):
+        filled = _filled(sorted(ends, key=lambda line: str(line["number"])), party, lines[0]["paid"])
+        if filled:
+            return filled
+    return None
+
+
+def _filled(
+    ends: Sequence[dict[str, Any]], party: Sequence[dict[str, Any]], paid: Decimal
+) -> list[dict[str, Any]] | None:
+    """The ends and what lies in some of the gaps between them, where exactly one choice of gaps makes the amount."""
+    sizes = {len(str(line["number"])) for line in ends}
+    numbers = {line["ino"] for line in party}
+    if not 2 <= len(ends) <= MOST_ENDS or len(sizes) > 1 or any(line["ino"] not in numbers for line in ends):
         return None
-    chosen = [x for x in lines if x["number"] and len(x["number"]) == len(low) and low <= x["number"] <= high]
-    if any(x["ino"] in used or x["party_id"] != named[0]["party_id"] for x in chosen):
-        return None
-    return chosen
+    gaps = [
+        [x for x in party if len(str(x["number"])) in sizes and low["number"] < x["number"] < high["number"]]
+        for low, high in pairwise(ends)
+    ]
+    gaps = [gap for gap in gaps if gap]
+    rest = paid - sum(line["rest"] for line in ends)
+    ways = [
+        chosen
+        for size in range(1, len(gaps) + 1)
+        for chosen in combinations(gaps, size)
+        if sum(line["rest"] for gap in chosen for line in gap) == rest
+    ]
+    return [*ends, *(line for gap in ways[0] for line in gap)] if len(ways) == 1 else None
 
 
 def _tails(

@@ -1,4 +1,7 @@
-"""The pass on references whose items are in another currency: converted at the day's rate within a band, or held."""
+"""The passes on items in another currency: converted at the day's rate within a band, or held.
+
+The items are those the payment names, or the only one of a known payer that is worth the amount.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,14 @@ from typing import Any
 
 import polars as pl
 
+from tieout.matching.by_party import DUE, FREE, NAMES_GROUP, WHOLE
 from tieout.matching.ledger import Ledger
 from tieout.model.money import round_half_up
 
-__all__ = ["by_conversion"]
+__all__ = ["by_conversion", "by_payer_conversion"]
+
+# How amounts are written beside their currency.
+_WRITTEN = ("{:.2f}", "{:,.2f}")
 
 
 def by_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
@@ -52,21 +59,98 @@ def by_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
         head = lines[0]
         total = sum((line["rest"] for line in lines), Decimal(0))
         parts = _converted(lines, total, rates, band)
-        flag = {
-            "pno": head["pno"],
-            "reason": "fx_conversion" if parts else "wrong_currency",
-            "related": head["open_item_id"],
-            "party_id": head["party_id"],
-            "amount": str(head["paid"]),
-            "message": f"paid in {head['currency']}, the item is in {head['item_currency']}",
-            "evidence": json.dumps(
-                {"reference": head["token"], "open_amount": str(total), "currency": head["item_currency"]},
-                ensure_ascii=False,
-            ),
-        }
+        flags.append(_flag(head, total, "fx_conversion" if parts else "wrong_currency"))
         settled |= {part["ino"] for part in parts}
         booked += parts
-        flags.append(flag)
+    _book(ledger, name, booked, flags)
+
+
+def by_payer_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
+    """Payments that name nothing, of a payer one of whose items in another currency has the amount at the day's rate.
+
+    Sure where the bank's order or the text says exactly the item's amount in its currency. Else the payer has nothing
+    open in the payment's currency, exactly one item is within ``band_percent`` and no other within ``rival_percent``,
+    and the amount is no multiple of ``round_amounts``, which would be a payment on account.
+    """
+    rows = ledger.rows(
+        f"{name}: items of the payers in another currency",
+        f"""select p.pno, p.booking_date, p.rest as paid, p.currency, p.remittance, i.ino, null as token, i.open_item_id,
+          i.party_id, i.rest, i.currency as item_currency, c.instructed_amount, c.instructed_currency,
+          exists (
+            select 1 from match_item o join match_payer z using (party_id)
+            where z.pno = p.pno and o.currency = p.currency and o.rest <> 0) as owes_here
+        from match_payment p join match_payer y using (pno) join payment c using (payment_id)
+        join match_item i on {DUE.replace("i.currency = p.currency", "i.currency <> p.currency")}
+        join match_size z on z.party_id = i.party_id and z.currency = i.currency and z.items <= 50
+        where p.held is null and p.rest > 0 and i.rest > 0 and y.score >= $least and y.tier <= 3
+          and {FREE} and {WHOLE} and not {NAMES_GROUP}
+        order by p.booking_date, p.pno, i.ino""",
+        least=float(options.get("least_payer_score", 0.88)),
+    )
+    if rows.is_empty():
+        return
+    rates = _Rates(ledger, name, int(options.get("rate_days", 7)))
+    booked: list[dict[str, Any]] = []
+    flags: list[dict[str, Any]] = []
+    used: set[int] = set()
+    for group in rows.partition_by("pno", maintain_order=True):
+        lines = [line for line in group.to_dicts() if line["ino"] not in used]
+        line = _meant(lines, rates, options)
+        if line is None:
+            continue
+        parts = _converted([line], line["rest"], rates, Decimal(str(options.get("band_percent", 0))))
+        if parts:
+            used.add(line["ino"])
+            booked += parts
+            flags.append(_flag(line, line["rest"], "fx_conversion"))
+    if booked:
+        _book(ledger, name, booked, flags)
+
+
+def _meant(lines: Sequence[Mapping[str, Any]], rates: _Rates, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The item that a payment without a reference means; None where none is certain."""
+    told = [line for line in lines if _told(line)]
+    if told or not lines:
+        return told[0] if len(told) == 1 else None
+    head = lines[0]
+    step = Decimal(str(options.get("round_amounts", 0)))
+    if head["owes_here"] or head["instructed_amount"] is not None or (step and head["paid"] % step == 0):
+        return None
+    near = [line for line in lines if _apart(line, rates) <= Decimal(str(options.get("band_percent", 0)))]
+    rivals = [line for line in lines if _apart(line, rates) <= Decimal(str(options.get("rival_percent", 0)))]
+    return near[0] if len(near) == len(rivals) == 1 else None
+
+
+def _told(line: Mapping[str, Any]) -> bool:
+    """Whether the bank's order or the text says the amount of the item in its currency."""
+    if line["instructed_currency"] == line["item_currency"]:
+        return bool(line["instructed_amount"] == line["rest"])
+    text = (line["remittance"] or "").replace(" ", "")
+    written = {form.format(line["rest"]) for form in _WRITTEN}
+    written |= {amount.translate(str.maketrans(",.", ".,")) for amount in written}
+    return any(line["item_currency"] + amount in text or amount + line["item_currency"] in text for amount in written)
+
+
+def _apart(line: Mapping[str, Any], rates: _Rates) -> Decimal:
+    """How far the payment at the day's rate is from the item, in percent; very far where no rate is known."""
+    rate = rates.of(line["currency"], line["item_currency"], line["booking_date"])
+    return abs(line["paid"] * rate - line["rest"]) * 100 / line["rest"] if rate else Decimal(10**6)
+
+
+def _flag(head: Mapping[str, Any], total: Decimal, reason: str) -> dict[str, Any]:
+    facts = {"reference": head["token"], "open_amount": str(total), "currency": head["item_currency"]}
+    return {
+        "pno": head["pno"],
+        "reason": reason,
+        "related": head["open_item_id"],
+        "party_id": head["party_id"],
+        "amount": str(head["paid"]),
+        "message": f"paid in {head['currency']}, the item is in {head['item_currency']}",
+        "evidence": json.dumps(facts, ensure_ascii=False),
+    }
+
+
+def _book(ledger: Ledger, name: str, booked: list[dict[str, Any]], flags: list[dict[str, Any]]) -> None:
     if booked:
         with ledger.store.registered(pl.DataFrame(booked)) as view:
             ledger.accept(name, f"select * from {view}")

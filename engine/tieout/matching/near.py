@@ -24,6 +24,7 @@ def mark_unknown(ledger: Ledger) -> None:
 
     A shape is learned from the items: the letters a number starts with and how many digits follow; plain digits must
     also lie between the smallest and the largest such number. Structured references with a wrong check digit count too.
+    What the payer's own end-to-end reference says alone counts for nothing.
     """
     ledger.run(
         "shapes of our numbers",
@@ -63,9 +64,11 @@ def mark_unknown(ledger: Ledger) -> None:
                 select 1 from {view} o join match_close d on d.token = o.number
                 where d.pno = c.pno and o.valid and starts_with(d.token, c.token))
             )
-            select pno, min(token) as token from (
-              select * from shaped union select * from wrong
-            ) where pno not in (select pno from match_mention union all select pno from match_stranger)
+            select pno, min(token) as token from (select * from shaped union select * from wrong) f
+            join match_payment m using (pno) join payment p using (payment_id)
+            where pno not in (select pno from match_mention union all select pno from match_stranger)
+              and (contains({text.squeezed("m.remittance")}, token)
+                or contains({text.compact("p.creditor_reference")}, token))
             group by pno""",
         )
     wrong, right = checked.filter(~pl.col("valid")), checked.filter(pl.col("valid"))

@@ -7,181 +7,24 @@ with the ground of the belief; nothing is allocated here.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
-from anyascii import anyascii
 
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
-from tieout.matching.score import compare
+from tieout.matching.names import abbreviated, distinguished, likeness, name_forms
 
-__all__ = ["Parties", "distinguished", "likeness", "name_forms"]
+__all__ = ["Parties"]
 
 # A name or an account of more parties than this tells nothing of who paid, a head office with more branches not for which.
 MOST_PARTIES = 100
 MOST_BRANCHES = 500
 
-_SPELLED = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "ẞ": "SS", "ß": "SS", "Ø": "OE", "Å": "AA", "Æ": "AE", "Œ": "OE"}
-_CJK = r"\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
-_BRACKETS = re.compile(r"[（(]([^（）()]*)[）)]")
-_HAS_CJK = re.compile(f"[{_CJK}]")
-
-
-def _strip_cjk_forms(name: str, forms: Sequence[str]) -> str:
-    """The name without legal forms, the longest first; brackets that become empty go with them."""
-    for form in forms:
-        name = name.replace(form, "")
-    return re.sub(r"[（(]\s*[）)]", "", name)
-
-
-def _spell(name: str) -> str:
-    """Latin capitals: umlauts written out, other scripts transliterated (each Chinese character is one syllable)."""
-    upper = name.upper()
-    for sign, letters in _SPELLED.items():
-        upper = upper.replace(sign, letters)
-    return upper if upper.isascii() else anyascii(upper).upper()
-
-
-def _skeleton(word: str) -> str:
-    """The word with spelt-out umlauts and doubled vowels folded, so that DUERR, DURR and DÜRR agree."""
-    return word.replace("AE", "A").replace("OE", "O").replace("UE", "U").replace("AA", "A")
-
-
-def name_forms(names: Sequence[str], settings: Mapping[str, Any]) -> pl.DataFrame:
-    """The comparable forms of each distinct name: one row a (name, variant).
-
-    Columns: name, variant (0 as written, 1 bracketed place first, 2 what stands in brackets, 3 without brackets),
-    whole (words with legal forms), core (words without), compact (core without blanks), words (core sorted), native
-    (the core in Chinese, Japanese or Korean characters, null for other scripts), telling (false where it says too
-    little to be compared by likeness).
-    """
-    cjk_forms = sorted(settings.get("legal_forms_cjk", []), key=len, reverse=True)
-    latin_forms = {
-        _skeleton(_words(_spell(f)).replace(" ", "")) for line in settings.get("legal_forms", []) for f in line
-    }
-    fillers = {_skeleton(_words(_spell(f))) for f in settings.get("fillers", [])}
-    rows: list[tuple[str, int, str, str, str, str, str | None, bool]] = []
-    for name in names:
-        for variant, written in _variants(name):
-            is_cjk = bool(_HAS_CJK.search(written))
-            bare = _strip_cjk_forms(written, cjk_forms) if is_cjk else written
-            whole = _skeleton(_words(_spell(written)))
-            words = _skeleton(_words(_spell(bare))).split()
-            kept = [w for w in _joined(words, latin_forms) if w not in latin_forms and w not in fillers]
-            core = " ".join(kept) or (" ".join(words) if variant == 0 else "")
-            if core:
-                compact = core.replace(" ", "")
-                native = "".join(c for c in bare if _HAS_CJK.match(c)) or None if is_cjk else None
-                ordered = "".join(sorted(core.split()))
-                # 辉太郎（惠州）精密制造 as written would contain 惠州精密制造, which is another company's name.
-                telling = bool(kept) and not (is_cjk and variant == 0 and _BRACKETS.search(name))
-                rows.append((name, variant, whole.replace(" ", ""), core, compact, ordered, native, telling))
-    return pl.DataFrame(
-        rows,
-        schema=dict.fromkeys(("name", "variant", "whole", "core", "compact", "words", "native", "telling"), pl.String)
-        | {"variant": pl.Int32, "telling": pl.Boolean},
-        orient="row",
-    )
-
-
-def _words(name: str) -> str:
-    """Only letters and digits, single blanks; dots and apostrophes vanish (S.A. is SA), A/S is AS."""
-    name = re.sub(r"[.'’`]", "", name)
-    name = re.sub(r"\b([A-Z])/([A-Z])\b", r"\1\2", name)
-    return re.sub(r"[^A-Z0-9]+", " ", name).strip()
-
-
-def _joined(words: list[str], forms: set[str]) -> list[str]:
-    """Neighbouring words that only together are a legal form (SP Z O O) as one word; a form glued to a name split off."""
-    result: list[str] = []
-    index = 0
-    while index < len(words):
-        for size in (4, 3, 2):
-            joined = "".join(words[index : index + size])
-            if index + size <= len(words) and joined in forms and all(len(w) <= 3 for w in words[index : index + size]):
-                result.append(joined)
-                index += size
-                break
-        else:
-            result.append(words[index])
-            index += 1
-    return result
-
-
-def _variants(name: str) -> list[tuple[int, str]]:
-    """The name and, where it has brackets, its readings: place first, brackets alone, without brackets."""
-    inside = [part.strip() for part in _BRACKETS.findall(name) if part.strip()]
-    if not inside:
-        return [(0, name)]
-    outside = _BRACKETS.sub(" ", name).strip()
-    variants = [(0, _BRACKETS.sub(lambda m: f" {m[1]} ", name))]
-    if outside:
-        variants += [(1, f"{inside[0]} {outside}" if not _HAS_CJK.search(name) else inside[0] + outside), (3, outside)]
-    return [*variants, (2, inside[0])]
-
-
-def likeness(pairs: pl.DataFrame) -> pl.Series:
-    """How alike the names of each pair are, 0 to 1; one that stands whole within the known name, or begins with
-    it, counts 0.92.
-
-    pairs: core, compact and native of one name, known_core, known_compact and known_native of the other. Two names in
-    Chinese characters are compared as such: their transliterations hide that one character is another.
-    """
-    both = (pairs["native"].is_not_null() & pairs["known_native"].is_not_null()).to_numpy()
-    ratio = np.maximum(
-        compare("ratio", pairs["compact"], pairs["known_compact"]),
-        compare("token_sort_ratio", pairs["core"], pairs["known_core"]),
-    )
-    words = pairs.select(a=pl.format(" {} ", "core"), b=pl.format(" {} ", "known_core"))
-    within = compare("within", words["a"], words["b"]) * (_length(pairs, "core", "known_core") >= 5)
-    begins = words.select(pl.col("a").str.starts_with(pl.col("b")).fill_null(False)).to_series().to_numpy()
-    within = np.maximum(within, begins * (_length(pairs, "core", "known_core") >= 3))
-    glued = compare("within", pairs["compact"], pairs["known_compact"])
-    mixed = (pairs["native"].is_not_null() | pairs["known_native"].is_not_null()).to_numpy() & ~both
-    within = np.maximum(within, glued * mixed * (_length(pairs, "compact", "known_compact") >= 8))
-    native = compare("ratio", pairs["native"], pairs["known_native"])
-    native_within = compare("within", pairs["native"], pairs["known_native"])
-    # What companies are called in short is the beginning of their name, a place of at most four characters left out.
-    at = pairs.select(pl.col("known_native").str.find(pl.col("native"), literal=True).fill_null(0)).to_series()
-    place = at.to_numpy() <= 4 * len("市".encode())
-    native_within *= (_length(pairs, "native", "known_native") >= 2) & place
-    score = np.maximum(np.where(both, native, ratio) * 0.97, np.where(both, native_within, within) * 0.92)
-    return pl.Series("score", score)
-
-
-def distinguished(names: pl.Series, known: pl.Series) -> pl.Series:
-    """Whether each name has a word of its own on both sides, as Nord and Süd: two houses of one family, not one.
-
-    A word that is like one of the other name, or part of one, is no word of its own. Names in one word are not.
-    """
-    return pl.Series(
-        [_own_words(a, b) and _own_words(b, a) for a, b in zip(_split(names), _split(known), strict=True)],
-        dtype=pl.Boolean,
-    )
-
-
-def _split(names: pl.Series) -> list[list[str]]:
-    return [(name or "").split() for name in names.to_list()]
-
-
-def _own_words(words: Sequence[str], others: Sequence[str]) -> bool:
-    if len(words) < 2 or len(others) < 2:
-        return False
-    pairs = [(w, o) for w in words for o in others]
-    alike = compare("ratio", pl.Series([w for w, _ in pairs]), pl.Series([o for _, o in pairs]))
-    near = {w for (w, o), score in zip(pairs, alike, strict=True) if score >= 0.7 or w in o or o in w}
-    return any(word not in near for word in words)
-
-
-def _length(pairs: pl.DataFrame, left: str, right: str) -> npt.NDArray[np.uint32]:
-    """The length of the shorter text of each pair; 0 where one is missing."""
-    lengths = pairs.select(pl.min_horizontal(pl.col(left).str.len_chars(), pl.col(right).str.len_chars()).fill_null(0))
-    return lengths.to_series().to_numpy()
+# The score of a name with shortened words, and of one that only the text gives.
+ABBREVIATED = 0.92
+NAMED = 0.92
 
 
 class Parties:
@@ -308,6 +151,7 @@ class Parties:
             from best where tier = least
             group by pno, party_id""",
         )
+        self._named_in_the_text()
         self.ledger.run(
             "branches of the payers",
             f"""insert into match_payer
@@ -319,6 +163,50 @@ class Parties:
             where y.tier between 1 and 2 and y.score >= 0.97
               and (y.pno, b.party_id) not in (select pno, party_id from match_payer)
             group by y.pno, b.party_id""",
+        )
+
+    def _named_in_the_text(self) -> None:
+        """Adds to ``match_payer`` the party whose whole name, legal form and all, stands in the text of a payment that
+        nothing else tells the payer of; of names within names the longest."""
+        self.ledger.run(
+            "names in the texts",
+            f"""insert into match_payer
+            with texts as (
+              select m.pno, m.remittance, {text.skeleton("m.remittance")} as squeezed
+              from match_payment m
+              where m.held is null and m.rest > 0 and length(m.remittance) >= 8
+                and m.pno not in (select pno from match_payer)
+                and regexp_matches(m.remittance, '[A-Z]{{5}}|[^\\x00-\\x7F]{{4}}')
+            ),
+            words as (
+              select distinct pno, {text.skeleton("word")} as word from (
+                select pno, unnest(regexp_extract_all(remittance, '[\\pL]{{5,}}')) as word from texts)
+            ),
+            names as (
+              select f.name, f.whole, f.native, unnest(regexp_extract_all(f.core, '[A-Z]{{5,}}')) as word
+              from match_party_form f where f.variant = 0 and f.telling and f.native is null and f.whole <> f.compact
+                and length(f.whole) >= 10
+            ),
+            counted as (select *, count(*) over (partition by word) as frequency from names),
+            rare as (
+              select * from counted
+              qualify row_number() over (partition by name order by frequency, word) = 1
+            ),
+            found as (
+              select t.pno, r.name, length(r.whole) as size
+              from texts t join words w using (pno) join rare r on r.word = w.word
+              where contains(t.squeezed, r.whole) and r.frequency <= {self.block_cap}
+              union all
+              select t.pno, n.name, length(n.name)
+              from (select pno, remittance, unnest(range(1, greatest(length(remittance) - 3, 2)))::integer as i
+                from texts where regexp_matches(remittance, '[\\x{{3400}}-\\x{{9fff}}]{{4}}')) t
+              join (select distinct name from match_party_form where native is not null and length(native) >= 4) n
+                on left(n.name, 4) = substring(t.remittance, t.i, 4)
+              where contains(t.remittance, n.name)
+            )
+            select f.pno, k.party_id, 5, 'named in the text', {NAMED} from (
+              select *, max(size) over (partition by pno) as longest from found) f
+            join match_known k using (name) where f.size = f.longest group by f.pno, k.party_id""",
         )
 
     def _equal_names(self) -> None:
@@ -350,6 +238,14 @@ class Parties:
               on left(p.whole, 12) = left(k.whole, 12) and starts_with(k.whole, p.whole)
             join match_known n on n.name = k.name
             where length(p.whole) >= 12 and length(p.name) >= 20 and p.variant = 0 and k.variant = 0"""
+        )
+        # A bank that cannot write a letter puts a question mark there.
+        selects.append(
+            """select p.name, n.party_id, 2, n.ground, 0.96
+            from (select distinct name from match_payer_form where contains(name, '?')) p
+            join match_known n on length(n.name) = length(p.name)
+              and upper(n.name) like replace(replace(upper(p.name), '%', '_'), '?', '_')
+            where length(replace(p.name, '?', '')) >= 6"""
         )
         self.ledger.run(
             "equal names",
@@ -399,14 +295,22 @@ class Parties:
             from pairs p
             join match_payer_form a on a.name = p.name and a.variant = p.variant
             join match_party_form b on b.name = p.known and b.variant = p.known_variant and b.telling
+            -- A legal form behind one word more makes another company: Lindenhof Bau GmbH is not Lindenhof GmbH. A town
+            -- stands behind the legal form.
+            where not (a.native is null and starts_with(a.core, b.core || ' ') and b.whole <> b.compact
+              and not starts_with(a.whole, b.whole) and not ends_with(a.whole, split_part(a.core, ' ', -1)))
             order by p.name, p.variant, p.known, p.known_variant""",
             cap=self.block_cap,
         )
         if pairs.is_empty():
             return
         pairs = pairs.with_columns(score=likeness(pairs))
-        pairs = pairs.filter(pl.col("score") >= self.accept_at)
-        kept = pairs.filter(~distinguished(pairs["core"], pairs["known_core"])).select("name", "known", "score")
+        near, far = pairs.filter(pl.col("score") >= self.accept_at), pairs.filter(pl.col("score") < self.accept_at)
+        strange = distinguished(near["core"], near["known_core"])
+        alike = near.filter(~strange)
+        others = pl.concat([near.filter(strange), far.filter(pl.col("score") >= 0.5)])
+        shortened = others.filter(abbreviated(others)).with_columns(score=pl.lit(ABBREVIATED))
+        kept = pl.concat([alike, shortened], how="vertical_relaxed").select("name", "known", "score")
         with self.ledger.store.registered(kept) as view:
             self.ledger.run(
                 "alike names",

@@ -16,7 +16,7 @@ from tieout.matching.by_party import by_party
 from tieout.matching.by_sum import by_sum
 from tieout.matching.candidates import by_candidates
 from tieout.matching.complete import by_completion
-from tieout.matching.currency import by_conversion
+from tieout.matching.currency import by_conversion, by_payer_conversion
 from tieout.matching.ledger import Ledger
 from tieout.matching.parties import Parties
 from tieout.matching.payable import duplicates, payee_account, refunds
@@ -42,6 +42,7 @@ PASSES: Mapping[str, tuple[PassFunction, tuple[str, ...]]] = {
     "group": (by_reference.by_group, ("close",)),
     "settled": (by_reference.by_settled, ("close",)),
     "conversion": (by_conversion, ("close",)),
+    "conversion_by_payer": (by_payer_conversion, ("close", "words", "payers", "unknown")),
     "difference": (by_difference, ("close", "words", "payers")),
     "not_receivable": (classify.not_receivable, ("close", "words", "payers")),
     "completion": (by_completion, ("close", "payers")),

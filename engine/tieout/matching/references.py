@@ -181,6 +181,42 @@ class References:
               {text.folded("number")} as folded
             from useful""",
         )
+        self._aliases()
+
+    def _aliases(self) -> None:
+        """``match_alias``: how else a number of several groups is written: without the zeros that lead a group, and
+        with the year of the item in two digits or in four (V-0204/26 is V-204/2026)."""
+        parts = []
+        for working, table, key in (
+            ("match_item", "open_item", "open_item_id"),
+            ("match_cleared", "cleared_item", "cleared_item_id"),
+        ):
+            for kind in self.kinds:
+                column = key if kind == "open_item_id" else kind
+                parts.append(
+                    f"""select w.ino, '{kind}' as kind, {KINDS[kind] == "one"} as one,
+                      ' ' || regexp_replace({text.plain(f"i.{column}")}, '[^A-Z0-9]+', ' ', 'g') || ' ' as written,
+                      strftime(i.document_date, '%Y') as year
+                    from {working} w join {table} i on i.{key} = w.open_item_id
+                    where regexp_matches(i.{column}, '[0-9][^A-Za-z0-9]+[0-9]')"""
+                )
+        bare = r"regexp_replace(written, '(^|[^0-9])0+([0-9])', '\1\2', 'g')"
+        self.ledger.run(
+            "other ways to write the numbers",
+            rf"""create or replace temp table match_alias as
+            with printed as ({" union all ".join(parts)}),
+            groups as (select ino, kind, one, year, {bare} as written from printed),
+            ways as (
+              select ino, kind, one, written from groups
+              union select ino, kind, one, replace(written, ' ' || right(year, 2) || ' ', ' ' || year || ' ') from groups
+              union select ino, kind, one, replace(written, ' ' || year || ' ', ' ' || right(year, 2) || ' ') from groups
+            ),
+            aliases as (select ino, kind, one, {text.squeezed("written")} as alias from ways)
+            select ino, min(kind) as kind, bool_or(one) as one, alias from aliases a
+            where length(alias) >= 6 and not exists (
+              select 1 from match_key k where k.ino = a.ino and k.bare = a.alias)
+            group by ino, alias""",
+        )
 
     def _texts(self) -> None:
         """``match_text``: what a payment says, dates and the auditor's masks blanked out."""

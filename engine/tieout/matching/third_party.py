@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from tieout.matching.ledger import Ledger
-from tieout.matching.parties import likeness, name_forms
+from tieout.matching.names import likeness, name_forms
 
 __all__ = ["third_party"]
 

@@ -22,7 +22,7 @@ _SPELT = {"Ä": "AE", "Ö": "OE", "Ü": "UE", "Ø": "OE", "Å": "AA"}
 def pattern(words: Sequence[str]) -> str:
     """One RE2 expression that finds any of the words in a ``spoken`` text: whole words, but Chinese ones anywhere.
 
-    A word that ends in ``*`` may go on. Plain literals only: Unicode classes would take longer to compile than to run.
+    A word that ends in ``*`` may go on, one that begins with it may begin with anything. Plain literals only: Unicode classes would take longer to compile than to run.
     """
     latin, other = [], []
     for word in dict.fromkeys(form for each in words for form in _spellings(each)):
@@ -31,7 +31,7 @@ def pattern(words: Sequence[str]) -> str:
         if any(c >= "\u2e80" for c in stem):
             other.append(stem.replace(" ", ""))
         elif stem:
-            latin.append(stem + ("[^ ]*" if word.endswith("*") else ""))
+            latin.append(("[^ ]*" if word[0] == "*" else "") + stem + ("[^ ]*" if word[-1] == "*" else ""))
     parts = [f" (?:{'|'.join(latin)}) "] if latin else []
     return "|".join([*parts, *other]) or "$^"
 
