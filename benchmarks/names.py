@@ -24,7 +24,8 @@ import polars as pl
 from benchmarks import month
 from tieout.library.catalog import Catalogue
 from tieout.matching.ledger import Ledger
-from tieout.matching.parties import Parties, name_forms
+from tieout.matching.names import name_forms
+from tieout.matching.parties import Parties
 from tieout.matching.references import References
 from tieout.matching.words import mark_words
 from tieout.model.records import Query
