@@ -157,3 +157,14 @@ def test_insurers_courts_and_card_acquirers_pay_no_invoices_unless_they_are_cust
     customer = [*PARTIES, {"party_id": "C9", "name": payer}]
     items = [item("1", "50.00", party_id="C9", party_name=payer)]
     assert match(party=customer, open_item=items, payment=payment).items("P") == ["1"]
+
+
+@pytest.mark.parametrize("first", ["R2O24OOOO1", "R202400001"])
+def test_of_two_payments_of_an_item_the_earlier_settles_it_however_it_was_written(match, first):
+    payments = [
+        paid("50.00", first, id="P1", booking_date="2026-10-05"),
+        paid("50.00", "R202400001", id="P2", booking_date="2026-10-09"),
+    ]
+    found = match(party=PARTIES, open_item=[item("1", "50.00"), item("2", "70.00")], payment=payments)
+    assert (found.items("P1"), found.items("P2")) == (["1"], [])
+    assert found.reasons("P2") == {"duplicate_payment"}

@@ -163,8 +163,9 @@ def by_settled(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
     """Payments that name only items which are settled: cleared before, or paid in this run by another payment.
 
     The same payer and amount as the payment that settled it make it ``duplicate_payment``, else it is a
-    ``payment_for_paid_item``. Nothing is allocated.
+    ``payment_for_paid_item``. Of two payments of one item the earlier settles it, whichever was read first.
     """
+    _in_order(ledger, name)
     ledger.run(
         f"{name}: settled items that are named",
         """create or replace temp table match_past as
@@ -201,5 +202,44 @@ def by_settled(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
             else concat('the item ', open_item_id, ' is already settled') end as message,
           json_object('reference', token, 'open_item_id', open_item_id, 'first_payment', first_payment) as evidence
         from match_past""",
+        hold=True,
+    )
+
+
+def _in_order(ledger: Ledger, name: str) -> None:
+    """Gives an item to the earlier of two payments of its whole amount, where only the later was plainly readable."""
+    ledger.run(
+        f"{name}: earlier payments of settled items",
+        """create or replace temp table match_earlier as
+        with named as (
+          select pno, min(ino) as ino, min(form) as form, min(token) as token, min(kind) as kind
+          from match_mention where one group by pno having count(distinct ino) = 1 and max(choices) = 1
+        ),
+        whole as (
+          select pno, min(ino) as ino from match_allocation where status = 'accepted'
+          group by pno having count(*) = 1 and bool_and(kind = 'payment' and evidence ->> '$.reference' is not null)
+        )
+        select p.pno, f.pno as later, n.ino, n.form, n.token, n.kind, p.rest as amount, p.payment_id, i.open_item_id,
+          i.party_id
+        from named n join match_payment p using (pno) join whole w using (ino)
+          join match_payment f on f.pno = w.pno join match_item i on i.ino = n.ino
+        where p.held is null and p.rest > 0 and i.rest = 0 and p.rest = f.amount and p.rest = i.amount
+          and p.currency = f.currency and i.currency = p.currency and p.booking_date < f.booking_date
+          and coalesce(i.company_code = p.company_code, true)
+        qualify row_number() over (partition by n.ino order by p.booking_date, p.pno) = 1""",
+    )
+    ledger.release(name, "select later from match_earlier")
+    ledger.accept(
+        name,
+        f"""select pno, ino, 'payment' as kind, amount, amount as item_amount, coalesce({_SURE_SQL}, 0.93) as score,
+          json_object('reference', token, 'form', form, 'number', kind, 'amount', amount, 'items', 1) as evidence
+        from match_earlier""",
+    )
+    ledger.flag(
+        name,
+        """select later as pno, 'duplicate_payment' as reason, payment_id as related, party_id, amount,
+          concat('the item ', open_item_id, ' was already paid with the same amount by ', payment_id) as message,
+          json_object('open_item_id', open_item_id, 'first_payment', payment_id) as evidence
+        from match_earlier""",
         hold=True,
     )

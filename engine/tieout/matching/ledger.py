@@ -235,6 +235,35 @@ class Ledger:
         )
         return found
 
+    def release(self, name: str, sql: str) -> None:
+        """Takes back all that was accepted for the payments (pno) that ``sql`` selects: a better claim may have it."""
+        self.run(
+            f"{name}: take back",
+            f"""create or replace temp table match_released as
+            select pno, ino, kind, amount, item_amount from match_allocation
+            where status = 'accepted' and pno in ({sql})""",
+        )
+        self.run(
+            f"{name}: give back to items",
+            """update match_item set rest = rest + given.amount
+            from (select ino, sum(item_amount) as amount from match_released group by ino) given
+            where match_item.ino = given.ino""",
+        )
+        self.run(
+            f"{name}: give back to payments",
+            """update match_payment set rest = rest + given.amount, held = null
+            from (
+              select pno, coalesce(sum(amount) filter (where kind in ('payment', 'credit_note')), 0) as amount
+              from match_released group by pno
+            ) given
+            where match_payment.pno = given.pno""",
+        )
+        self.run(
+            f"{name}: forget",
+            """delete from match_allocation
+            where status = 'accepted' and pno in (select pno from match_released)""",
+        )
+
     def propose(self, name: str, sql: str, **parameters: Any) -> None:
         """Keeps allocations for a person to confirm: they use no money and close nothing."""
         self.run(
