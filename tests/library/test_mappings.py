@@ -71,7 +71,7 @@ def test_the_head_is_checked_while_a_format_has_no_schema(monkeypatch):
     assert texts("mapping: A b\nformat: xlm\n") == [
         "m.yaml:1:1  'tables' is missing",
         "m.yaml:1:10  'A b' in 'mapping': must be an id of small letters, digits, '_' and dots, such as bank.acme_csv",
-        "m.yaml:2:9  'xlm' in 'format': must be one of xml, table, mt940, ofx, json; did you mean 'xml'?",
+        "m.yaml:2:9  'xlm' in 'format': must be one of xml, json_document, table, mt940, ofx, json; did you mean 'xml'?",
     ]
 
 

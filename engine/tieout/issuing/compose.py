@@ -196,6 +196,7 @@ def _tables(profile: Profile) -> list[tuple[str, Query]]:
         ("preceding_invoice", _PRECEDING),
         ("payment_instruction", _payment(profile)),
         ("vat_breakdown", _BREAKDOWN),
+        ("vat_total", _VAT_TOTALS),
         ("invoice_line", _INVOICE_LINES),
     ]
 
@@ -310,6 +311,16 @@ select n.invoice_id, v.row_no, v.taxable as vat_category_taxable_amount, v.tax a
        h.source, h.line
 from issuing_number n join issuing_vat v using (billing_document) join issuing_head h using (billing_document)
 order by n.invoice_id, v.row_no
+""",
+)
+
+_VAT_TOTALS = Query(
+    "VAT totals",
+    """
+select n.invoice_id, 1 as row_no, h.tax as vat_total_amount, h.currency as vat_total_currency_code,
+       true as has_vat_breakdown, h.tax as vat_breakdown_tax_amount, h.source, h.line
+from issuing_number n join issuing_head h using (billing_document)
+order by n.invoice_id
 """,
 )
 

@@ -17,7 +17,19 @@ from tieout.model.canon import CANON, Column
 __all__ = ["Loss", "losses", "typed"]
 
 # What a lens notes beside the rows: of the file, or a second time in another form.
-ASIDE_TABLES = frozenset({"element", "element_place", "element_shape", "as_written", "stated_identifier", "vat_total"})
+ASIDE_TABLES = frozenset(
+    {
+        "element",
+        "element_place",
+        "element_shape",
+        "as_written",
+        "stated_identifier",
+        "vat_total",
+        "referenced_document",
+        "further_amount",
+        "further_code",
+    }
+)
 # What says where a row came from or how it was read, not what it says.
 _ASIDE = {"mapping", "direction", "source", "line"}
 
