@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from typing import Any, NoReturn
 
@@ -13,7 +13,7 @@ from tieout.formats.encoding import decode
 from tieout.model.errors import FormatError, Location
 from tieout.model.records import Document, Finding
 
-__all__ = ["read"]
+__all__ = ["load", "read"]
 
 DEPTH = 20
 
@@ -55,13 +55,13 @@ class _Exact(str):
 
 def _records(text: str, uri: str, path: str | None) -> Iterator[tuple[int, Any]]:
     try:
-        whole = _loads(text, uri, 0)
+        whole = load(text, uri, 0)
     except FormatError:
         rows = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         if len(rows) < 2 or not rows[0][1].lstrip().startswith("{"):
             raise
         for number, line in rows:
-            yield number, _loads(line, uri, number)
+            yield number, load(line, uri, number)
         return
     found = _list(whole, path, uri)
     for position, record in enumerate(found, 1):
@@ -70,15 +70,20 @@ def _records(text: str, uri: str, path: str | None) -> Iterator[tuple[int, Any]]
         yield position, record
 
 
-def _loads(text: str, uri: str, line: int) -> Any:
+def load(text: str, uri: str, line: int, *, number: Callable[[str], Any] = _Exact) -> Any:
+    """The value of a JSON text, every number made by ``number`` of its characters.
+
+    line: where the text stands in its file; 0 for a text that is the file. Raises FormatError where it is no JSON.
+    """
+
     def refused(name: str) -> NoReturn:
         raise ValueError(f"{name} is no number")
 
     try:
-        return json.loads(text, parse_float=_Exact, parse_int=_Exact, parse_constant=refused)
+        return json.loads(text, parse_float=number, parse_int=number, parse_constant=refused)
     except json.JSONDecodeError as exc:
         raise FormatError(f"no JSON: {exc.msg}", at=Location(uri, line or exc.lineno, exc.colno)) from exc
-    except (ValueError, RecursionError) as exc:
+    except (ValueError, ArithmeticError, RecursionError) as exc:
         reason = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)
         raise FormatError(f"no JSON: {reason}", at=Location(uri, line)) from exc
 

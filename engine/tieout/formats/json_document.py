@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Dict
-from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from decimal import Decimal
+from typing import Any
 
 import jsonschema
 
 from tieout.formats import xml
 from tieout.formats.encoding import decode
+from tieout.formats.json import load
 from tieout.model.errors import FormatError, Location
 from tieout.model.records import Document
 
@@ -46,28 +47,15 @@ def documents(document: Document) -> Iterator[tuple[str, Any]]:
     """
     content = decode(document, "utf-8")
     try:
-        values = _load(content, document.uri, 0)
+        values = load(content, document.uri, 0, number=_Written)
         found = values if isinstance(values, list) else [values]
     except FormatError:
         lines = [(number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
         if len(lines) < 2 or not lines[1][1].lstrip().startswith("{"):
             raise
-        found = [_load(line, document.uri, number) for number, line in lines]
+        found = [load(line, document.uri, number, number=_Written) for number, line in lines]
     for number, value in enumerate(found, 1):
         yield (document.uri if len(found) == 1 else f"{document.uri}#{number}"), value
-
-
-def _load(content: str, uri: str, line: int) -> Any:
-    def refused(name: str) -> NoReturn:
-        raise ValueError(f"{name} is no number")
-
-    try:
-        return json.loads(content, parse_float=_Written, parse_int=_Written, parse_constant=refused)
-    except json.JSONDecodeError as exc:
-        raise FormatError(f"no JSON: {exc.msg}", at=Location(uri, line or exc.lineno, exc.colno)) from exc
-    except (ValueError, RecursionError, InvalidOperation) as exc:
-        reason = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)
-        raise FormatError(f"no JSON: {reason}", at=Location(uri, line)) from exc
 
 
 def violations(value: Any, schema: Dict[str, Any]) -> str:

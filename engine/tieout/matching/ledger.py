@@ -218,21 +218,7 @@ class Ledger:
             select pno, ino, kind, amount, item_amount, $pass, score, evidence, 'accepted' from match_accepted""",
             **{"pass": name},
         )
-        self.run(
-            f"{name}: items",
-            """update match_item set rest = rest - taken.amount
-            from (select ino, sum(item_amount) as amount from match_accepted group by ino) taken
-            where match_item.ino = taken.ino""",
-        )
-        self.run(
-            f"{name}: payments",
-            """update match_payment set rest = rest - used.amount, held = 'allocated'
-            from (
-              select pno, coalesce(sum(amount) filter (where kind in ('payment', 'credit_note')), 0) as amount
-              from match_accepted group by pno
-            ) used
-            where match_payment.pno = used.pno""",
-        )
+        self._moved(name, "match_accepted", "-", "'allocated'")
         return found
 
     def release(self, name: str, sql: str) -> None:
@@ -243,25 +229,29 @@ class Ledger:
             select pno, ino, kind, amount, item_amount from match_allocation
             where status = 'accepted' and pno in ({sql})""",
         )
-        self.run(
-            f"{name}: give back to items",
-            """update match_item set rest = rest + given.amount
-            from (select ino, sum(item_amount) as amount from match_released group by ino) given
-            where match_item.ino = given.ino""",
-        )
-        self.run(
-            f"{name}: give back to payments",
-            """update match_payment set rest = rest + given.amount, held = null
-            from (
-              select pno, coalesce(sum(amount) filter (where kind in ('payment', 'credit_note')), 0) as amount
-              from match_released group by pno
-            ) given
-            where match_payment.pno = given.pno""",
-        )
+        self._moved(name, "match_released", "+", "null")
         self.run(
             f"{name}: forget",
             """delete from match_allocation
             where status = 'accepted' and pno in (select pno from match_released)""",
+        )
+
+    def _moved(self, name: str, allocations: str, sign: str, held: str) -> None:
+        """What is open of items and payments after the allocations were booked (-) or taken back (+)."""
+        self.run(
+            f"{name}: items",
+            f"""update match_item set rest = rest {sign} moved.amount
+            from (select ino, sum(item_amount) as amount from {allocations} group by ino) moved
+            where match_item.ino = moved.ino""",
+        )
+        self.run(
+            f"{name}: payments",
+            f"""update match_payment set rest = rest {sign} moved.amount, held = {held}
+            from (
+              select pno, coalesce(sum(amount) filter (where kind in ('payment', 'credit_note')), 0) as amount
+              from {allocations} group by pno
+            ) moved
+            where match_payment.pno = moved.pno""",
         )
 
     def propose(self, name: str, sql: str, **parameters: Any) -> None:
