@@ -121,15 +121,24 @@ def test_ubl_to_cii_and_back_keeps_every_business_term(shared, every):
     assert [str(each) for each in lost if not (each.column in NOT_TWICE and each.key != (1,))] == []
 
 
-@pytest.mark.xfail(
-    reason="a value that is none of its type, or a decimal too many, is not written as it stood", strict=False
-)
-@pytest.mark.parametrize("every", [SOME, ALL])
+# Nine of the published documents do break one (BR-CO-14, BR-CL-03, CII-SR-009, -010, -454): the writer's fault, not mended yet.
+ALL_BUT_NINE = pytest.param(*ALL.values, id=ALL.id, marks=[*ALL.marks, pytest.mark.xfail(strict=True)])
+
+
+@pytest.mark.parametrize("every", [SOME, ALL_BUT_NINE])
 def test_what_is_written_breaks_no_rule_that_the_original_keeps(shared, every):
     frames, by, _ = read(published(shared, every))
     again, _, _ = read(written(frames, by))
     before, after = broken(frames), broken(again)
-    assert {id: after[id] - before.get(id, set()) for id in after if after[id] - before.get(id, set())} == {}
+    new = {id: after[id] - before.get(id, set()) for id in after if id not in unreadable(frames)}
+    assert {id: rules for id, rules in new.items() if rules} == {}
+
+
+def unreadable(frames: dict[str, pl.DataFrame]) -> set[str]:
+    """Documents with a value that is none of its type (2026-02-31): it is there when read, and cannot be written."""
+    invoices = {row["invoice_id"]: row for row in frames["invoice"].to_dicts()}
+    odd = frames["as_written"].filter(pl.col("table_name") == "invoice").select("invoice_id", "column_name").rows()
+    return {id for id, column in odd if invoices[id][column] is None}
 
 
 def broken(frames: dict[str, pl.DataFrame]) -> dict[str, set[str]]:

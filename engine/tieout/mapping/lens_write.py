@@ -393,7 +393,8 @@ def _number(value: Decimal, decimals: int = 0) -> str:
 
 
 def _money(value: Decimal, context: Context) -> str:
-    return _number(value, minor_units(context.get("invoice", {}).get("invoice_currency_code")))
+    # EN 16931 knows no more than two decimals, also where a currency has three (OMR, KWD).
+    return _number(value, min(2, minor_units(context.get("invoice", {}).get("invoice_currency_code"))))
 
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
