@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.cases.decisions import Decision
@@ -169,6 +169,7 @@ PARTS = st.lists(
 )
 
 
+@settings(max_examples=30)
 @given(PARTS, PARTS)
 def test_nothing_differs_from_itself_and_the_way_back_undoes_the_way_there(one, other):
     assert all(

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.formats.xml import parse
@@ -129,6 +129,7 @@ trees = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(trees, max_size=4))
 def test_the_inventory_counts_what_the_document_holds(bodies):
     body = "".join(bodies)

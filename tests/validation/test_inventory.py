@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.formats import xml
@@ -82,6 +82,7 @@ def test_each_judged_element_counts_what_it_holds_itself():
     assert rules_of(rules, f"<cac:Line>{item}{item}</cac:Line><cac:Line>{item}</cac:Line>") == ["X-1"]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.booleans(), max_size=6))
 def test_as_many_are_found_as_lack_what_they_must_hold_also_where_others_stand_between(holds):
     rules = pack(

@@ -6,8 +6,6 @@ import io
 import logging
 from collections.abc import Iterator
 
-from pypdf import PdfReader
-
 from tieout.model.errors import FormatError, Location
 from tieout.model.records import Document
 
@@ -16,9 +14,6 @@ __all__ = ["attachments"]
 MEMBER_BYTES = 64 * 1024 * 1024
 MEMBERS = 100
 
-# What is odd in a PDF but does not keep its attachments from being read is none of a reader's business.
-logging.getLogger("pypdf").setLevel(logging.ERROR)
-
 
 def attachments(document: Document) -> Iterator[Document | FormatError]:
     """Each XML file attached to the PDF, named ``file.pdf!factur-x.xml``; one FormatError where none can be read.
@@ -26,6 +21,10 @@ def attachments(document: Document) -> Iterator[Document | FormatError]:
     Attachments of other kinds are passed over. The page itself is never read: what stands on it is a picture of the
     invoice, what is attached is the invoice.
     """
+    from pypdf import PdfReader  # half a second that only a PDF should cost
+
+    # What is odd in a PDF but does not keep its attachments from being read is none of a reader's business.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
     at = Location(document.uri)
     try:
         reader = PdfReader(io.BytesIO(document.content))
