@@ -169,7 +169,7 @@ def _checked_out(name: str, workspace: Path) -> Iterator[Path]:
 def _git(workspace: Path, *arguments: str) -> bytes | None:
     """What git prints; None where it fails or is not installed."""
     try:
-        done = subprocess.run(["git", "-C", str(workspace), *arguments], capture_output=True, check=False)  # noqa: S603, S607
+        done = subprocess.run(["git", "-C", str(workspace), *arguments], capture_output=True, check=False)  # noqa: S603, S607 - git by its name, no shell, arguments of ours
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None

@@ -168,7 +168,7 @@ def needed_labels(error_rate: float, confidence: float = CONFIDENCE) -> int:
 
 def _measures(group: pl.DataFrame) -> dict[str, Any]:
     right = int((group["right"] == True).sum())  # noqa: E712 - null is neither
-    wrong = int((group["right"] == False).sum())  # noqa: E712
+    wrong = int((group["right"] == False).sum())  # noqa: E712 - null is neither
     seen = right + wrong
     return {"labelled": seen, "right": right, "wrong": wrong, "precision": right / seen if seen else None}
 
@@ -270,7 +270,7 @@ def _thresholds(name: str, scored: pl.DataFrame, options: Mapping[str, Any], con
     if scores.len() > MOST_THRESHOLDS:
         steps = [round(n * (scores.len() - 1) / (MOST_THRESHOLDS - 1)) for n in range(MOST_THRESHOLDS)]
         scores = scores[steps]
-    known = int((scored["right"] == True).sum()) if scored.height else 0  # noqa: E712
+    known = int((scored["right"] == True).sum()) if scored.height else 0  # noqa: E712 - null is neither
     rows = []
     for threshold in scores:
         taken = trial.taken_at(scored, threshold, options)

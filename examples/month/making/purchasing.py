@@ -86,9 +86,9 @@ class Purchasing:
         reference = payment.text.rpartition(" ")[2]
         payable = Payable(f"19{len(self.payables) + 1:08d}", payment.name, reference, date, total, discount=discount)
         self.payables.append(payable)
-        payment.money = [(payable, -paid, "cash")]  # type: ignore[list-item]
+        payment.money = [(payable, -paid, "cash")]
         if total > paid:
-            payment.settled = [(payable, paid - total, "discount")]  # type: ignore[list-item]
+            payment.settled = [(payable, paid - total, "discount")]
         if payment.name.startswith("Papiermühle"):
             self._as_ordered(payable)
         elif payment.name.startswith("Spedition"):
