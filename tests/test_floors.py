@@ -58,6 +58,11 @@ DOORS = {
     "matplotlib": {"faces/plots.py"},
     "xlsxwriter": {"faces/workbook.py"},
     "httpx": {"connect/http.py"},
+    "tenacity": {"connect/http.py"},
+    "circuitbreaker": {"connect/http.py"},
+    "authlib": {"connect/http_auth.py", "faces/simulator/oauth.py"},
+    "cryptography": {"connect/platform_functions.py", "faces/simulator/ksef.py"},
+    "jmespath": {"connect/template.py", "library/platforms.py"},
 }
 
 # Rooms that are one file or a few at the top of the package: the file's stem names the room it counts as.

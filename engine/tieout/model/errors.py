@@ -4,6 +4,7 @@ TieoutError
 ├── DefinitionError     the author's mistake: a rule, plan, route, mapping or workspace file; carries all mistakes
 ├── FormatError         the data's mistake: bytes that are not what they claim to be
 ├── SourceError         the world's: a file, folder, database or platform that could not be read
+│   └── RemoteError     a request that was refused or got no answer; says whether it may have been processed
 ├── StoreError          a statement that DuckDB or the journal refused, with its name
 ├── ControlTotalError   a run that does not balance; names the rows
 └── SealError           a sealed run that does not hold; names the first row that differs
@@ -20,6 +21,7 @@ __all__ = [
     "FormatError",
     "Location",
     "Mistake",
+    "RemoteError",
     "SealError",
     "SourceError",
     "StoreError",
@@ -82,6 +84,22 @@ class FormatError(TieoutError):
 
 class SourceError(TieoutError):
     """A source or a platform that could not be read or written."""
+
+
+class RemoteError(SourceError):
+    """A request over the network that was refused, or got no answer or none that can be read.
+
+    status: the HTTP status; None where there was no answer. content: what was answered.
+    perhaps_processed: True where the other side may have done what was asked (no answer after sending, 5xx, garbage).
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, content: bytes = b"", perhaps_processed: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.content = content
+        self.perhaps_processed = perhaps_processed
 
 
 class StoreError(TieoutError):
