@@ -61,3 +61,18 @@ def test_validate_is_a_function_also_after_everything_was_imported(tmp_path):
 
     (tmp_path / "x.xml").write_text("<a/>")
     assert tieout.validate(tmp_path / "x.xml")["rule"].to_list()[0].startswith("IN-")
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself():
+    from tieout.faces.cli import COMMANDS, command
+
+    for name, (_, _, summary) in COMMANDS.items():
+        assert command(name).help.partition("\n")[0].strip() == summary
+
+
+def test_the_help_opens_no_room_of_the_engine():
+    code = (
+        "import sys; from tieout.faces import cli; print([m for m in ('duckdb', 'polars', 'lxml') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -20,7 +20,9 @@ from tieout.model.money import display
 from tieout.store.journal import Journal
 from tieout.workspace import open_home
 
-app = typer.Typer(help="What people work on: list, show, assign, comment, propose, approve, resolve, reopen.")
+app = typer.Typer(
+    help="What people work on: list, show, assign, comment, propose, approve, resolve, reopen.", no_args_is_help=True
+)
 
 Case = Annotated[str, typer.Argument(help="The case's id: EX-...")]
 Where = Annotated[Path, typer.Option("--workspace", "-w", help="The folder with tieout.yaml.")]

@@ -25,7 +25,7 @@ from tieout.model.errors import SourceError, TieoutError
 from tieout.second_opinion import Opinion
 from tieout.validation import cases, describe
 
-app = typer.Typer(help="The auditors' files: check, test, list, show, diff.")
+app = typer.Typer(help="The auditors' files: check, test, list, show, diff.", no_args_is_help=True)
 
 Workspace = Annotated[
     Path | None, typer.Argument(help="A folder whose rules/ and mappings/ are laid over the shipped ones.")

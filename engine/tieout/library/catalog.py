@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tieout.library import yamlfile
+from tieout.library import kept, yamlfile
 from tieout.library.code_lists import gathered, parse_code_list
 from tieout.library.mappings import parse_mapping
 from tieout.library.plans import inherited, parse_plan
@@ -57,14 +57,17 @@ class Catalogue:
 
         tried: a file or folder of rules, plans and routes to look at on top of both; each takes the place of the file of
             its name and pack, of the plan or of the routing that it changes, or is laid over as one more.
-        Files that have not changed since they were last loaded in this process are not read again.
+        Files that have not changed since they were last loaded by this user are not read again.
         Raises DefinitionError with the mistakes of all files.
         """
         if tried is not None:
             return cls._read(workspace, tried)
         contents = _contents(workspace)
         if contents not in _KEPT:
-            catalogue = cls._read(workspace)
+            catalogue = kept.find(contents)
+            if catalogue is None:
+                catalogue = cls._read(workspace)
+                kept.keep(contents, catalogue)
             while len(_KEPT) >= _MOST_KEPT:
                 del _KEPT[next(iter(_KEPT))]
             _KEPT[contents] = catalogue
