@@ -1,6 +1,6 @@
 """The short run: invoice files, folders and zips judged by rules, without a workspace, on all cores, in bounded memory.
 
-Documents are read in chunks; each chunk is taken in, checked and forgotten, so that memory does not grow with their number.
+Documents are read in parts; each part is taken in, checked and forgotten, so that memory does not grow with their number.
 Results come in the order of the documents, whichever worker was first.
 """
 
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import multiprocessing
 import os
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 
@@ -49,8 +52,14 @@ COLUMNS = (
 
 STDIN = Path("-")
 
+_Part: TypeAlias = "tuple[Document | Exception, ...]"
+
 _CHUNK = 1000
-_WORTH_A_POOL = 2 * _CHUNK
+_WORTH_A_POOL = 2000
+"""So many documents are worth the start of further processes."""
+
+# The rules cost about a second a part, however few its documents are: a part is as large as memory allows.
+_PART_DOCUMENTS, _PART_BYTES = 10_000, 64 * 1024**2
 
 
 def examine(paths: Sequence[Path], *, packs: list[str] | None = None, jobs: int | None = None) -> pl.DataFrame:
@@ -62,57 +71,70 @@ def examine(paths: Sequence[Path], *, packs: list[str] | None = None, jobs: int 
 def findings(
     paths: Sequence[Path], *, packs: list[str] | None = None, jobs: int | None = None, today: dt.date | None = None
 ) -> Iterator[pl.DataFrame]:
-    """The findings of the documents, a frame a chunk, in the order of the documents.
+    """The findings of the documents, a frame a part, in the order of the documents.
 
     packs: names of rule packs, judged on every document; by default each document's own (BT-24).
     Raises TieoutError for an unknown pack or a path that is not there.
     """
     _chosen(Catalogue.load(None), packs)
     day = today or dt.date.today()
-    waiting = chunks(paths)
+    _there(paths)
     workers = jobs or os.cpu_count() or 1
-    first: list[tuple[Document | Exception, ...]] = []
-    for chunk in waiting:
-        first.append(chunk)
-        if len(first) * _CHUNK > _WORTH_A_POOL:
-            break
-    if workers == 1 or len(first) * _CHUNK <= _WORTH_A_POOL:
-        worker = _Worker(packs, day)
-        yield from (worker(chunk) for chunk in first)
-        yield from (worker(chunk) for chunk in waiting)
-        return
-    yield from _pooled(first, waiting, workers, packs, day)
+    parts = _parts(_unpacked(paths), workers)
+    # What makes one part is not worth a pool; a second part tells that there is more.
+    first = list(itertools.islice(parts, 2))
+    alone = len(first) < 2 or workers == 1
+    parts = itertools.chain(first, parts)
+    del first
+    yield from map(_Worker(packs, day), parts) if alone else _pooled(parts, workers, packs, day)
 
 
-def _pooled(
-    first: list[tuple[Document | Exception, ...]],
-    rest: Iterator[tuple[Document | Exception, ...]],
-    workers: int,
-    names: Sequence[str] | None,
-    day: dt.date,
-) -> Iterator[pl.DataFrame]:
-    # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way. At most two chunks a
-    # worker are under way, so that reading ahead does not fill the memory.
+def _pooled(parts: Iterable[_Part], workers: int, names: Sequence[str] | None, day: dt.date) -> Iterator[pl.DataFrame]:
+    # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way. One part more than there
+    # are workers is under way, so that reading ahead does not fill the memory.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise, initargs=(names, day)) as pool:
-        waiting = [pool.submit(_work, chunk) for chunk in first]
+        waiting: deque[Future[pl.DataFrame]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(_work, part))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
         while waiting:
-            if len(waiting) < 2 * workers and (chunk := next(rest, None)) is not None:
-                waiting.append(pool.submit(_work, chunk))
-                continue
-            yield waiting.pop(0).result()
+            yield waiting.popleft().result()
+
+
+def _parts(documents: Iterable[Document | Exception], workers: int) -> Iterator[_Part]:
+    """The documents in parts as large as may be; what fills no more than one part a worker is dealt out evenly."""
+    gathered: list[Document | Exception] = []
+    size = 0
+    for each in documents:
+        gathered.append(each)
+        size += len(each.content) if isinstance(each, Document) else 0
+        if len(gathered) >= _PART_DOCUMENTS * workers or size >= _PART_BYTES * workers:
+            yield from _dealt(gathered, workers)
+            gathered, size = [], 0
+    if len(gathered) > _WORTH_A_POOL:
+        yield from _dealt(gathered, workers)
+    elif gathered:
+        yield tuple(gathered)
+
+
+def _dealt(documents: Sequence[Document | Exception], workers: int) -> Iterator[_Part]:
+    each = -(-len(documents) // workers)
+    for start in range(0, len(documents), each):
+        yield tuple(documents[start : start + each])
 
 
 class _Worker:
-    """Takes in and checks one chunk at a time; holds the catalogue."""
+    """Takes in and checks one part at a time; holds the catalogue."""
 
     def __init__(self, names: Sequence[str] | None, day: dt.date) -> None:
         catalogue = Catalogue.load(None)
         self.mappings = [m for m in catalogue.mappings.values() if any(t.table == "invoice" for t in m.tables)]
         self.packs, self.named, self.day = _chosen(catalogue, names), names is not None, day
 
-    def __call__(self, chunk: Sequence[Document | Exception]) -> pl.DataFrame:
-        batch = read_documents(chunk, self.mappings)
+    def __call__(self, part: _Part) -> pl.DataFrame:
+        batch = read_documents(part, self.mappings)
         with Store.create(limits=Limits(threads=1)) as store:
             for name, frame in batch.frames.items():
                 store.append(name, frame)
@@ -129,9 +151,9 @@ def _initialise(names: Sequence[str] | None, day: dt.date) -> None:
     _worker = _Worker(names, day)
 
 
-def _work(chunk: Sequence[Document | Exception]) -> pl.DataFrame:
+def _work(part: _Part) -> pl.DataFrame:
     assert _worker is not None
-    return _worker(chunk)
+    return _worker(part)
 
 
 def _chosen(catalogue: Catalogue, names: Sequence[str] | None) -> list[RuleSet]:
@@ -159,6 +181,21 @@ def _documents(paths: Sequence[Path]) -> Iterator[Document | Exception]:
             yield from FileSource(str(path), [str(path)], base=Path()).documents()
 
 
+def _unpacked(paths: Sequence[Path]) -> Iterator[Document | Exception]:
+    """The documents, those in zips and PDFs one by one, so that a large zip is no larger than its parts."""
+    for each in _documents(paths):
+        if isinstance(each, Document):
+            yield from unpacked(each)
+        else:
+            yield each
+
+
+def _there(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if path != STDIN and not path.exists():
+            raise TieoutError(f"{path}: there is no such file or folder")
+
+
 def documents(paths: Sequence[Path]) -> Iterator[Document]:
     """The XML documents that can be read, those in zips and PDFs one by one."""
     for each in _documents(paths):
@@ -169,9 +206,7 @@ def documents(paths: Sequence[Path]) -> Iterator[Document]:
 
 def chunks(paths: Sequence[Path]) -> Iterator[tuple[Document | Exception, ...]]:
     """The files below the paths, some at a time. Raises TieoutError at once for a path that is not there."""
-    for path in paths:
-        if path != STDIN and not path.exists():
-            raise TieoutError(f"{path}: there is no such file or folder")
+    _there(paths)
     return _chunks(_documents(paths), _CHUNK)
 
 

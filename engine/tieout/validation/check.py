@@ -117,10 +117,11 @@ def judge_places(store: Store, inventory: Inventory, *, documents: bool = False)
     stored = quote(CANON["element"].stored)
     listed = f"select distinct path from element_shape union select distinct path from {stored}"
     paths = store.fetch(Query("paths", listed))["path"].to_list()
+    matches = inventory.matches(paths)
     columns, limits = inventory.limits()
-    _put(store, "~match", "path varchar, rule_no integer, role integer, climbs integer", inventory.matches(paths))
+    _put(store, "~match", "path varchar, rule_no integer, role integer, climbs integer", matches)
     _put(store, "~limit", columns, limits)
-    for step in inventory.steps(documents):
+    for step in inventory.steps(documents, max((climbs for *_, climbs in matches), default=0)):
         store.execute(step)
     return bool(store.count("~broken"))
 

@@ -79,11 +79,6 @@ class Inventory:
         return [*found, *((path, -1, OUTER, 0) for path in sorted(outer))]
 
     @cached_property
-    def climbs(self) -> int:
-        """The longest way from an enclosing element up to the judged one."""
-        return max((place.climbs for each in self.rules for place, _ in _roles(each.rule.options)), default=0)
-
-    @cached_property
     def conditions(self) -> tuple[str, ...]:
         """The different conditions, in order of first use."""
         return tuple(dict.fromkeys(each.condition for each in self.rules))
@@ -105,28 +100,30 @@ class Inventory:
             )  # fmt: skip
         return _LIMITS, rows
 
-    def steps(self, documents: bool) -> Iterator[Query]:
-        """From ``~match`` (path, rule_no, role, climbs) and ``~limit`` to ``~failed``: a row a rule and element that breaks it."""
+    def steps(self, documents: bool, climbs: int) -> Iterator[Query]:
+        """From ``~match`` (path, rule_no, role, climbs) and ``~limit`` to ``~failed``: a row a rule and element that breaks it.
+
+        climbs: the longest way in ``~match`` from an enclosing element up to the judged one.
+        """
         chosen = ' and e.invoice_id in (select invoice_id from "~documents")' if documents else ""
-        yield Query(
-            "~place",
-            'create or replace temp table "~place" as\n'
-            "select e.invoice_id, m.rule_no, m.role, m.climbs, e.row_no, e.parent_no as no, e.parent_path as above,\n"
-            "  e.path, e.count, e.line\n"
-            f'from element e join "~match" m on m.path = e.path\nwhere true{chosen}',
-        )
-        for left in range(self.climbs, 0, -1):
+        yield Query("~place", _PLACED.format(table="~place", where=f"role <> {OUTER} and climbs <= 0", chosen=chosen))
+        if climbs > 0:
+            yield Query("~climbing", _PLACED.format(table="~climbing", where="climbs > 0", chosen=chosen))
+            yield Query("~outer", _PLACED.format(table="~outer", where=f"role = {OUTER}", chosen=chosen))
+        for left in range(climbs, 0, -1):
             # Numbers of one element's content follow one another, so the row that begins last before a number holds it.
             yield Query(
-                f"~place {left}",
-                'create or replace temp table "~place" as\n'
+                f"~climbing {left}",
+                'create or replace temp table "~climbing" as\n'
                 "select h.* exclude (wanted) replace (\n"
                 f"  case when h.climbs >= {left} then r.no else h.no end as no,\n"
                 f"  case when h.climbs >= {left} then r.above else h.above end as above)\n"
-                f'from (select *, case when climbs >= {left} then above end as wanted from "~place") h\n'
-                f'  asof left join (select invoice_id, path, row_no, no, above from "~place" where role = {OUTER}) r\n'
+                f'from (select *, case when climbs >= {left} then above end as wanted from "~climbing") h\n'
+                '  asof left join "~outer" r\n'
                 "  on r.invoice_id = h.invoice_id and r.path = h.wanted and h.no >= r.row_no",
             )
+        if climbs > 0:
+            yield Query("~place climbed", 'insert into "~place" select * from "~climbing"')
         yield Query("~failed", _FAILED)
         yield Query("~broken", self._broken(chosen.replace("e.invoice_id", quoted("invoice", "invoice_id"))))
 
@@ -178,7 +175,22 @@ class Inventory:
         )
 
 
-WORKING = ("~match", "~limit", "~place", "~failed", "~broken")
+WORKING = ("~match", "~limit", "~place", "~climbing", "~outer", "~failed", "~broken")
+
+# The view ``element`` but for the source, which costs a join; rows of tests stand in the table below it.
+_PLACED = (
+    """create or replace temp table "{table}" as
+with m as (select * from "~match" where {where})
+select e.invoice_id, m.rule_no, m.role, m.climbs, e.first_no + s.ordinal as row_no,
+  case when s.parent_ordinal is null then e.element_no else e.first_no + s.parent_ordinal end as no,
+  s.parent_path as above, s.path, s.count, e.line
+from element_place e join element_shape s using (shape) join m using (path) where true{chosen}
+union all
+select e.invoice_id, m.rule_no, m.role, m.climbs, e.row_no, e.parent_no, e.parent_path, e.path, e.count, e.line
+from """
+    + f'"{CANON["element"].stored}"'
+    + """ e join m using (path) where true{chosen}"""
+)
 
 _LIMITS = (
     "rule_no integer, rule varchar, pack varchar, severity varchar, term varchar, message varchar, message_zh varchar, "
@@ -186,25 +198,27 @@ _LIMITS = (
     "together integer"
 )
 
-# How often each rule's places stand in each judged element, and the judged elements themselves. Where elements of one name
+# How often each rule's places stand in each judged element, and the judged elements themselves, looked at one by one only
+# in documents where fewer have enough than there are. Where elements of one name
 # stand apart, the number of one that holds nothing is a guess; how many lack what they must hold is not.
 _FAILED = """create or replace temp table "~failed" as
 with counted as (
   select invoice_id, rule_no, case when climbs < 0 then 0 else no end as no,
     cast(sum(count) as bigint) as count, min(line) as line, min(path) as path, count(distinct path) as kinds
   from "~place" where role = 0 group by all
+), short as (
+  select invoice_id, rule_no, sum(count) - coalesce(max(enough), 0) as lack
+  from "~place" left join (select invoice_id, rule_no, count_if(count >= at_least) as enough
+    from counted join "~limit" using (rule_no) where at_least > 0 group by all) using (invoice_id, rule_no)
+  where role = 1 group by all having lack > 0
 ), judged as (
-  select p.invoice_id, p.rule_no, p.row_no + n.n as no, p.line, p.path, l.at_least
-  from "~place" p join "~limit" l using (rule_no), lateral (select unnest(range(p.count)) as n) n where p.role = 1
+  select p.invoice_id, p.rule_no, p.row_no + n.n as no, p.line, p.path, s.lack
+  from "~place" p join short s using (invoice_id, rule_no), lateral (select unnest(range(p.count)) as n) n where p.role = 1
 ), lacking as (
   select j.*, coalesce(c.count, 0) as count,
-    count(*) over g - coalesce(max(e.enough) over g, 0) as lack,
     row_number() over (partition by j.invoice_id, j.rule_no order by coalesce(c.count, 0), j.no) as position
   from judged j
     left join counted c on c.invoice_id = j.invoice_id and c.rule_no = j.rule_no and c.no = j.no
-    left join (select invoice_id, rule_no, count_if(count >= at_least) as enough
-      from counted join "~limit" using (rule_no) group by all) e on e.invoice_id = j.invoice_id and e.rule_no = j.rule_no
-  window g as (partition by j.invoice_id, j.rule_no)
 )
 select c.invoice_id, c.rule_no, c.no, c.count, c.line, c.path
 from counted c join "~limit" l using (rule_no) where l.at_most >= 0 and c.count > l.at_most and c.kinds >= l.together
