@@ -17,13 +17,21 @@ PAYMENTS = pl.DataFrame(
 )
 
 
+with Store.create() as store:
+    EMPTY = {name: store.table(name) for name in ("finding", "allocation", "candidate", "exception")}
+
+
 def outcome(**tables):
-    with Store.create() as store:
-        for name, rows in tables.items():
-            columns = sorted({column for row in rows for column in row})
-            schema = dict.fromkeys(columns, pl.String)
-            store.append(name, pl.DataFrame([{c: r.get(c) for c in columns} for r in rows], schema=schema))
-        return Outcome(*(store.table(name) for name in ("finding", "allocation", "candidate", "exception")))
+    return Outcome(
+        *(
+            pl.DataFrame(
+                [[row.get(column) for column in empty.columns] for row in tables.get(name, [])],
+                schema=dict.fromkeys(empty.columns, pl.String),
+                orient="row",
+            ).cast(dict(empty.schema))
+            for name, empty in EMPTY.items()
+        )
+    )
 
 
 def allocation(payment, item, amount, *, kind="payment", by="reference", status="accepted", score="1"):

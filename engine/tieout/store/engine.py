@@ -56,11 +56,9 @@ class Store:
         """
         limits = limits or Limits()
         store = cls._connect(path, limits, read_only=False)
-        for each in CANON.values():
-            store.execute(Query(f"create {each.name}", _create_statement(each)))
-        for each in CANON.values():
-            if each.view:
-                store.execute(Query(f"create {each.name}", _create_view(each)))
+        tables = [_create_statement(each) for each in CANON.values()]
+        views = [_create_view(each) for each in CANON.values() if each.view]
+        store.execute(Query("create the tables", ";\n".join(["begin", *tables, *views, "commit"])))
         return store
 
     @classmethod
