@@ -61,3 +61,24 @@ def test_a_mistake_is_one_line(place, arguments, status, words):
     place.write("more/b.xml", UBL.format(number="AF-2"))
     result = place.tieout("convert", *arguments)
     assert (result.status, words in result.err, "Traceback" in result.err) == (status, True, False), result.text
+
+
+def test_a_date_that_is_none_is_carried_as_it_stood_or_named(place):
+    date = "<cbc:IssueDate>"
+    text = UBL.format(number="AF-1")
+    place.write("in.xml", text.replace(text.split(date)[1][:10], "2026-13-45", 1))
+    result = place.tieout("convert", "in.xml", "--to", "cii.invoice", "--out", "a.xml")
+    assert (result.status, "2026-13-45" in (place.folder / "a.xml").read_text()) == (0, True)
+    result = place.tieout("convert", "in.xml", "--to", "json.invoice", "--out", "a.json")
+    assert result.status == 0
+    assert "json.invoice does not carry invoice.issue_date (BT-2): '2026-13-45'" in result.err
+
+
+def test_an_invoice_becomes_a_pdf_that_is_read_like_it(place):
+    pytest.importorskip("facturx", reason='pip install "tieout[facturx]"')
+    place.write("in.xml", UBL.format(number="AF-1"))
+    assert place.tieout("convert", "in.xml", "--to", "facturx", "--out", "a.pdf").text == "1 document written: a.pdf\n"
+    assert place.tieout("convert", "a.pdf", "--to", "ubl.invoice", "--out", "b.xml").status == 0
+    assert place.tieout("convert", "in.xml", "--to", "cii", "--out", "c.xml").status == 0
+    place.tieout("convert", "c.xml", "--to", "ubl.invoice", "--out", "d.xml")
+    assert (place.folder / "b.xml").read_text() == (place.folder / "d.xml").read_text()

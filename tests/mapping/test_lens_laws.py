@@ -136,6 +136,11 @@ def fitting(name: str, tables: dict[str, list[dict[str, object]]]) -> dict[str, 
         for table in ("vat_breakdown", "document_allowance_charge", "invoice_line"):
             for row in tables[table]:
                 row.setdefault("tax_scheme", "VAT")  # the schemas want one, so a null is written as VAT
+        if name.startswith("ubl") and tables["vat_breakdown"] and not tables["vat_total"]:
+            tables["vat_total"] = [{"row_no": 1}]  # the breakdown stands in it
+        for row in tables["vat_total"]:
+            row.setdefault("vat_total_amount", Decimal(1))
+            row.setdefault("vat_total_currency_code", "EUR")
     for row in tables.get("invoice_note", []):
         row.setdefault("invoice_note", "note")
         row["invoice_note"] = str(row["invoice_note"]).lstrip("# \t\r\n") or "x"
@@ -155,6 +160,11 @@ def fitting(name: str, tables: dict[str, list[dict[str, object]]]) -> dict[str, 
     if name == "ubl/credit_note" and not instructions:
         invoice.pop("payment_due_date", None)
     if name == "cii/invoice":
+        for row in tables["invoice_line"]:  # without one of the net price, the base quantity is that of the gross price
+            for column in ("base_quantity", "base_quantity_unit_code"):
+                row.pop(f"item_price_{column}", None)
+                if f"item_gross_price_{column}" in row:
+                    row[f"item_price_{column}"] = row[f"item_gross_price_{column}"]
         tables["seller_identifier"].sort(key=lambda row: "seller_identifier_scheme" in row)
         for n, row in enumerate(tables["seller_identifier"], 1):
             row["row_no"] = n
@@ -300,8 +310,6 @@ def test_every_published_document_survives_being_read_and_written(shared: Path):
     for table, frame in frames.items():
         if table in read_only:
             continue
-        if table == "sub_invoice_line":  # sub-lines in sub-lines are read, not written
-            frame = frame.filter(pl.col("parent_sub_invoice_line_identifier").is_null())
         keys = [key for key in ("invoice_id", "line_row_no", "row_no") if key in frame.columns]
         numbers = [
             pl.col(c.name).cast(pl.Decimal(38, 12)) for c in CANON[table].columns if c.sql_type.startswith("DEC")

@@ -24,12 +24,13 @@ ASIDE_TABLES = frozenset(
         "element_shape",
         "as_written",
         "stated_identifier",
-        "vat_total",
         "referenced_document",
         "further_amount",
         "further_code",
     }
 )
+# Whose order says nothing: CII has the identifiers without a scheme first.
+_UNORDERED = {"seller_identifier"}
 # What says where a row came from or how it was read, not what it says.
 _ASIDE = {"mapping", "direction", "source", "line"}
 
@@ -58,10 +59,10 @@ class Loss:
     def of_a_term(self) -> bool:
         """Whether something is lost that an invoice says; flags and counts only tell how a syntax is built."""
         if not self.column:
-            return self.meant is None or any(value is not None for value in self.meant.values())
-        column = CANON[self.table].by_name[self.column]
-        flag = column.type == "boolean" and self.column != "is_charge"
-        return self.term not in ("", "-") and not flag and not self.column.endswith("_count")
+            return self.meant is None or any(
+                value is not None and _of_a_term(self.table, name) for name, value in self.meant.items()
+            )
+        return _of_a_term(self.table, self.column)
 
     def __str__(self) -> str:
         if not self.column:
@@ -69,6 +70,12 @@ class Loss:
             return f"a row of {self.table} {side}"
         shown = "nothing" if self.read is None else f"'{self.read}'"
         return f"{self.table}.{self.column} ({self.term}) is '{self.meant}' and reads back as {shown}"
+
+
+def _of_a_term(table: str, name: str) -> bool:
+    column = CANON[table].by_name[name]
+    flag = column.type == "boolean" and name != "is_charge"
+    return column.term not in ("", "-") and not flag and not name.endswith("_count")
 
 
 def typed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -103,6 +110,8 @@ def losses(meant: Dict[str, pl.DataFrame], read: Dict[str, pl.DataFrame]) -> Ite
 
 def _unlike(name: str, meant: pl.DataFrame, read: pl.DataFrame) -> Iterator[Loss]:
     key = list(CANON[name].key)
+    if name in _UNORDERED:
+        meant, read = _in_order(meant, key), _in_order(read, key)
     columns = [CANON[name].by_name[each] for each in meant.columns if each not in {*key, *_ASIDE}]
     both = meant.with_columns(pl.lit(True).alias("_left")).join(
         read.with_columns(pl.lit(True).alias("_right")), on=key, how="full", coalesce=True, suffix="_read"
@@ -117,3 +126,9 @@ def _unlike(name: str, meant: pl.DataFrame, read: pl.DataFrame) -> Iterator[Loss
             left, right = row[column.name], row[f"{column.name}_read"]
             if left != right and {left, right} != {None, False}:
                 yield Loss(row["invoice_id"], name, place, column.name, column.term, left, right)
+
+
+def _in_order(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The rows numbered by what they say."""
+    said = [name for name in frame.columns if name not in {*key, *_ASIDE}]
+    return frame.sort(key[0], *said).with_columns(pl.int_range(1, pl.len() + 1).over(key[0]).alias(key[-1]))

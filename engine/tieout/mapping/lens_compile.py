@@ -241,8 +241,9 @@ class _Compiler:
         for name in ("constant", "default"):
             if name in options and (wrong := kind_of(planned.column).settle(str(options[name])).problem):
                 self._mistake(at, f"{planned.column.name}: the {name} '{options[name]}' {wrong}")
-        if "from" in options and all(each.table != options["from"] for each in self.mapping.tables):
-            self._mistake(at, f"{planned.column.name}: the mapping has no table '{options['from']}'")
+        for table in {options[name] for name in ("from", "row_of") if name in options}:
+            if all(each.table != table for each in self.mapping.tables):
+                self._mistake(at, f"{planned.column.name}: the mapping has no table '{table}'")
 
     def _sources(
         self, block: Block, texts: Any, kind: Kind, at: Location, planned: Planned | None = None

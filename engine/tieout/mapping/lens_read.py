@@ -112,6 +112,8 @@ class _Reader:
             return [str(options["constant"])] * len(rows)
         if "from" in options:
             return self._from(block, planned, rows, str(options["from"]))
+        if "row_of" in options:
+            return self._row_of(block, rows, str(options["row_of"]))
         if planned.aggregate:
             return self._aggregated(planned.aggregate, rows, planned.column.type == "integer")
         if planned.patterns:
@@ -214,6 +216,11 @@ class _Reader:
         """The value of the same column in the row of another table that encloses each row."""
         hops, places, column = block.parents[table], self.places[table], self.made[table][planned.column.name]
         return [column[places[id(enclosing(row, hops))]] for row in rows]
+
+    def _row_of(self, block: Block, rows: list[Row], table: str) -> Values:
+        """The row_no of the row of a table that encloses each row."""
+        hops, places, numbers = block.parents[table], self.places[table], self.row_nos[table]
+        return [str(numbers[places[id(enclosing(row, hops))]]) for row in rows]
 
     def _aggregated(self, wanted: Aggregate, rows: list[Row], counting: bool) -> Values:
         count: Counter[int] = Counter()

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from tieout.mapping.lens_json import as_json
+from tieout.mapping.lens_texts import WRITTEN, with_texts
 from tieout.mapping.paths import Path, PathSyntaxError, Step, Test, parse_path
 from tieout.model.canon import CANON, Column
 from tieout.model.definitions import Field, Mapping, TableMapping
@@ -33,13 +34,15 @@ def write(mapping: Mapping, tables: Dict[str, Rows]) -> bytes:
     """The document of one invoice, UTF-8: XML with a declaration, or JSON.
 
     tables: the rows of each canonical table that belong to the invoice, columns by name (Decimal, date, bool, int or
-        text; numbers as exact text are fine); invoice has one row. Child rows come in the order of row_no.
+        text; numbers as exact text are fine); invoice has one row. Child rows come in the order of row_no. With the
+        rows of as_written, what no value shows is written as it stood.
     Raises DefinitionError where the mapping does not write, FormatError for a character XML cannot carry.
     """
     content = _template(_Key(mapping)).render(tables)
     return as_json(mapping, content) if mapping.format == "json_document" else content
 
 
+AS_READ = "amount_due_currency_code"
 LATER = "~later"
 _LATER: Context = {LATER: {}}
 """Marks the second and further rows of a repeated element: what the invoice says once stands in the first."""
@@ -109,6 +112,8 @@ class Template:
         root = str(mapping.identify["root"])
         self._home = root[1:].partition("}")[0] if root.startswith("{") else ""
         self.root = _Element(root if root.startswith("{") else "{*}" + root, always=True)
+        self._upward: set[str] = set()
+        """Tables with columns that stand outside of their rows' elements, once for all of them."""
         for block in mapping.tables:
             self._block(block)
         self._settings(mapping.settings)
@@ -153,6 +158,8 @@ class Template:
         if path.up > len(each.steps):
             self.mistakes.append(Mistake(written.location, f"{path.text}: '../' leaves the document"))
             return
+        if path.up:
+            self._upward.add(block.table)
         element = self._at(each.steps[: len(each.steps) - path.up] + path.steps)
         column = CANON[block.table].by_name[written.column]
         value = _Value(block.table, written.column, _getter(block.table, column, written.options, when))
@@ -163,9 +170,8 @@ class Template:
         else:
             element.values.append(value)
             if currency := written.options.get("currency"):
-                source = str(written.options.get("currency_column", "invoice_currency_code"))
-                shown = _Value("invoice", source, lambda context: _text(context.get("invoice", {}).get(source)))
-                element.attributes.append((str(currency).lstrip("@"), shown, False))
+                source = str(written.options.get("currency_column", f"invoice.{AS_READ}"))
+                element.attributes.append((str(currency).lstrip("@"), _currency_of(source), False))
 
     def _at(self, steps: Sequence[Step]) -> _Element:
         element = self.root
@@ -236,8 +242,10 @@ class Template:
 
     def _finish(self, element: _Element) -> None:
         element.tag = self._qualified(element.name)
+        # Of two that may be shown under one name, the one with a column of its own comes first.
         element.attributes = [
-            (self._qualified(name, attribute=True), value, own) for name, value, own in element.attributes
+            (self._qualified(name, attribute=True), value, own)
+            for name, value, own in sorted(element.attributes, key=lambda each: not each[2])
         ]
         element.constants = [(self._qualified(name, attribute=True), text) for name, text in element.constants]
         for kid in element.kids:
@@ -255,7 +263,10 @@ class Template:
 
     def render(self, tables: Dict[str, Rows]) -> bytes:
         """The document of the rows."""
-        context: Context = {name: rows[0] for name, rows in tables.items() if rows}
+        tables = with_texts(self.mapping, tables)
+        context: Context = {
+            name: _first_of_each(rows) if name in self._upward else rows[0] for name, rows in tables.items() if rows
+        }
         spaces = "".join(f' xmlns:{prefix}="{_attribute(uri)}"' for prefix, uri in self.mapping.namespaces.items())
         if self._home and self._home not in self._prefixes:
             spaces = f' xmlns="{_attribute(self._home)}"' + spaces
@@ -265,12 +276,16 @@ class Template:
     def _element(self, element: _Element, context: Context, tables: Dict[str, Rows]) -> tuple[str, bool]:
         if not element.repeats:
             text, strong = self._body(element, context, tables)
-            return text, strong or element.always
+            denied = element.always and any(claim.text(context) == "false" for claim in element.claims)
+            return text, strong or (element.always and not denied)
         pieces = []
         for block in element.repeats:
-            for number, row in enumerate(_rows_of(block, context, tables)):
+            rows, made = _rows_of(block, context, tables)
+            for number, row in enumerate(rows):
                 inner = {**context, block.table: row, **(_LATER if number else {})}
-                pieces.append(self._body(element, inner, tables)[0])
+                text, strong = self._body(element, inner, tables)
+                if strong or not made:
+                    pieces.append(text)
         return "".join(pieces), bool(pieces)
 
     def _body(self, element: _Element, context: Context, tables: Dict[str, Rows], spaces: str = "") -> tuple[str, bool]:
@@ -296,10 +311,11 @@ class Template:
                 strong = strong or says
         for claim in element.claims:
             strong = strong or claim.text(context) == "true"
-        attributes = ""
+        attributes, named = "", set()
         for name, value, own in element.attributes:
-            shown_value = value.text(context)
+            shown_value = None if name in named else value.text(context)
             if shown_value is not None:
+                named.add(name)
                 attributes += f' {name}="{_attribute(shown_value)}"'
                 strong = strong or own
         for name, constant in element.constants:
@@ -315,18 +331,52 @@ def _all(element: _Element) -> list[_Element]:
     return [element, *(below for kid in element.kids for below in _all(kid))]
 
 
-def _rows_of(block: TableMapping, context: Context, tables: Dict[str, Rows]) -> list[Dict[str, Any]]:
-    """The rows of a block that belong to the enclosing row, those that ``write_when`` admits."""
-    rows = tables.get(block.table, ())
+def _rows_of(block: TableMapping, context: Context, tables: Dict[str, Rows]) -> tuple[Rows, bool]:
+    """The rows of a block that belong to the enclosing rows and that ``write_when`` admits; whether ``write_else`` made them."""
+    options = block.options
+    rows: Rows = tables.get(block.table, ())
+    if not rows and "write_else" in options:
+        return _made(options["write_else"], context.get("invoice", {})), True
     parent = CANON[block.table].parent
     if parent == "invoice_line" and parent in context:
         number = context[parent].get("row_no")
         rows = [row for row in rows if row.get("line_row_no") == number]
-    when = block.options.get("write_when")
-    if when:
+    if inside := options.get("write_in"):
+        rows = _inside(rows, context, tables, str(inside["of"]), str(inside["column"]), "others" in inside)
+    if when := options.get("write_when"):
         column, there = str(when["column"]), when.get("is", "there") == "there"
-        rows = [row for row in rows if (row.get(column) is not None) is there]
-    return list(rows)
+        rows = [row for row in rows if (row.get(column) is not None or WRITTEN + column in row) is there]
+    return list(rows), False
+
+
+def _inside(
+    rows: Rows, context: Context, tables: Dict[str, Rows], table: str, column: str, others: bool
+) -> list[Dict[str, Any]]:
+    """The rows that stand in the enclosing row of a table; with others, the first of it takes those that say no row."""
+    number = context.get(table, {}).get("row_no")
+    first = others and number == next((row.get("row_no") for row in tables.get(table, ())), 1)
+    return [row for row in rows if row.get(column) == number or (first and row.get(column) is None)]
+
+
+def _made(wanted: Sequence[Dict[str, str]], invoice: Dict[str, Any]) -> list[Dict[str, Any]]:
+    """Rows of the invoice's own columns: empty where the first column of one is, none that repeats all but the first."""
+    rows: list[Dict[str, Any]] = []
+    for entry in wanted:
+        row = {column: invoice.get(source) for column, source in entry.items()}
+        main, *rest = row
+        if row[main] is None:
+            row = {}
+        if not any(row.get(name) == other.get(name) for name in rest for other in rows if row and other):
+            rows.append(row)
+    return [{**row, "row_no": number} for number, row in enumerate(rows, 1)]
+
+
+def _first_of_each(rows: Rows) -> dict[str, Any]:
+    """Of each column the first value there is: what stands once for all rows."""
+    found: dict[str, Any] = {}
+    for row in rows:
+        found.update({name: value for name, value in row.items() if value is not None and name not in found})
+    return found
 
 
 # --- values as text ---
@@ -334,7 +384,7 @@ def _rows_of(block: TableMapping, context: Context, tables: Dict[str, Rows]) -> 
 
 def _getter(table: str, column: Column, options: Dict[str, Any], when: str | None) -> Getter:
     show = _shower(column, options)
-    name = column.name
+    name, as_written = column.name, WRITTEN + column.name
     negated = bool(when and when.startswith("not "))
     needed = when.removeprefix("not ") if when else None
     before = options.get("write_before", {})
@@ -348,6 +398,8 @@ def _getter(table: str, column: Column, options: Dict[str, Any], when: str | Non
             or (needed is not None and (row.get(needed) is None) is not negated)
         ):
             return None
+        if as_written in row:
+            return str(row[as_written])
         value = row.get(name)
         if value is None:
             return None
@@ -355,6 +407,18 @@ def _getter(table: str, column: Column, options: Dict[str, Any], when: str | Non
         return f"{mark}{lead}{mark}{show(value, context)}" if lead else show(value, context)
 
     return get
+
+
+def _currency_of(source: str) -> _Value:
+    """The currency that stands with an amount: of the enclosing row (``table.column``), else as read, else the invoice's."""
+    table, _, column = source.rpartition(".")
+
+    def get(context: Context) -> str | None:
+        invoice = context.get("invoice", {})
+        codes = (context.get(table, {}).get(column), invoice.get(AS_READ), invoice.get("invoice_currency_code"))
+        return next((str(code) for code in codes if code is not None), None)
+
+    return _Value(table or "invoice", column, get)
 
 
 def _shower(column: Column, options: Dict[str, Any]) -> Callable[[Any, Context], str]:

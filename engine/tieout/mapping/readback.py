@@ -17,7 +17,7 @@ __all__ = ["read_back"]
 
 
 # What only tells how a document was written.
-_BESIDE = ("as_written", "element_place", "element_shape")
+_BESIDE = ("element_place", "element_shape")
 
 # Compiled lenses by the identity of their mapping; a lens holds its mapping, so that the identity stays its own.
 _LENSES: dict[int, Lens] = {}
@@ -30,9 +30,12 @@ def _lens(mapping: Mapping) -> Lens:
 
 
 def read_back(
-    documents: Dict[str, tuple[bytes, Mapping]],
+    documents: Dict[str, tuple[bytes, Mapping]], *, texts: bool = False
 ) -> tuple[dict[str, pl.DataFrame], Sequence[Finding]]:
-    """The canonical rows of the documents by table, and what did not fit; the key of a document is its invoice_id."""
+    """The canonical rows of the documents by table, and what did not fit; the key of a document is its invoice_id.
+
+    texts: with as_written, the texts that the values do not show.
+    """
     collector = Collector()
     unread = []
     for invoice_id, (content, mapping) in documents.items():
@@ -40,7 +43,8 @@ def read_back(
             collector.add(_lens(mapping), _root(content, mapping, invoice_id), invoice_id)
         except FormatError as exc:
             unread.append(Finding("IN-FORMAT", "fatal", exc.message, table="document", object_id=invoice_id))
-    frames = {name: frame for name, frame in collector.frames().items() if name not in _BESIDE}
+    aside = _BESIDE if texts else ("as_written", *_BESIDE)
+    frames = {name: frame for name, frame in collector.frames().items() if name not in aside}
     return frames, [*unread, *collector.findings]
 
 

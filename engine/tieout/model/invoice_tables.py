@@ -151,6 +151,7 @@ invoice_total_amount_with_vat | amount | BT-112 | The total amount of the invoic
 paid_amount | amount | BT-113 | The sum of amounts which have been paid in advance.
 rounding_amount | amount | BT-114 | The amount added to the total to round the amount to be paid.
 amount_due_for_payment | amount | BT-115 | The outstanding amount that is requested to be paid.
+amount_due_currency_code | code | - | The currency that stands with the amount due, as written (UBL); it should be that of the invoice.
 has_document_totals | boolean | BG-22 | Whether the document totals group is there at all.
 invoiced_object_count | integer | BT-18 | How many invoiced objects the document names; more than one is a fault.
 parent_line_count | integer | - | How many lines are sub-lines of another line, as CII says it.
@@ -267,6 +268,7 @@ vat_category_rate | percentage | BT-119 | The VAT rate in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
 vat_exemption_reason_text | text | BT-120 | Why the amount is exempt from VAT.
 vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, as a code (VATEX).
+vat_total_row_no | integer | - | The row_no of the VAT total that it stands with (UBL); null where the syntax keeps them apart.
 vat_breakdown_point_date_code | code | - | The VAT point date code that stands with this breakdown (CII).
 """
         + _PLACE,
@@ -297,7 +299,7 @@ tax_scheme | code | - | For a tax registration the tax, as written: VAT, VA, FC 
 vat_total_amount | amount | BT-110, BT-111 | The VAT total.
 vat_total_currency_code | code | - | The currency of the VAT total, as written.
 has_vat_breakdown | boolean | BG-23 | Whether the VAT breakdown stands with this total (UBL).
-vat_breakdown_tax_amount | amount | BT-117 | The sum of the VAT amounts that stand with this total (UBL).
+vat_breakdown_tax_amount | amount | - | The sum of the VAT amounts that stand with this total (UBL).
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -416,6 +418,7 @@ has_vehicle_classification | boolean | BT-158 | Whether the item is classified b
 has_vehicle_attribute | boolean | BT-160 | Whether the item has the attribute 'cva' of the Clean Vehicles Directive.
 sub_line_count | integer | BG-DEX-01 | How many sub-lines stand directly below the line (XRechnung extension).
 sub_line_net_amount | amount | BG-DEX-01 | The sum of the net amounts of the sub-lines directly below.
+has_line_vat_information | boolean | BG-30 | Whether the line VAT information group is there at all.
 invoiced_item_vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).
 invoiced_item_vat_rate | percentage | BT-152 | The VAT rate of the item in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
@@ -474,6 +477,7 @@ reason_code | code | BT-140, BT-145 | The reason as a code (UNTDID 5189 or 7161)
 sub_invoice_line_identifier | identifier | BT-126 | The identifier of the sub-line.
 sub_invoice_line_depth | integer | - | How deep it stands: 1 directly below the invoice line.
 parent_sub_invoice_line_identifier | identifier | - | The sub-line it stands in; null directly below the invoice line.
+parent_sub_invoice_line_row_no | integer | - | The row_no of the sub-line it stands in; null directly below the invoice line.
 invoiced_quantity | quantity | BT-129 | The quantity of items.
 invoiced_quantity_unit_code | code | BT-130 | The unit of the quantity.
 sub_invoice_line_net_amount | amount | BT-131 | The net amount of the sub-line.

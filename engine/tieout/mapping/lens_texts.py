@@ -1,0 +1,39 @@
+"""Rows to write, with the texts that their values do not show: what was read as it stood is written as it stood.
+
+``lens_write`` calls it. A text goes where the value is none of its type; in the syntax it was read from, also where the value
+is shown otherwise than it was written (100.0, +5, a blank at the end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from tieout.model.definitions import Mapping
+
+__all__ = ["WRITTEN", "with_texts"]
+
+Rows: TypeAlias = Sequence[Dict[str, Any]]
+
+WRITTEN = "~"
+"""Before a column's name: the text to write instead of its value."""
+
+
+def with_texts(mapping: Mapping, tables: Dict[str, Rows]) -> Dict[str, Rows]:
+    """The tables with the texts of as_written beside the values of their rows; the same where there are none."""
+    texts = tables.get("as_written")
+    if not texts:
+        return tables
+    alike = next(iter(tables.get("invoice", ())), {}).get("mapping") == mapping.id
+    made: dict[str, list[dict[str, Any]]] = {}
+    places: dict[tuple[str, Any, Any], dict[str, Any]] = {}
+    for text in texts:
+        table = str(text["table_name"])
+        if table not in made:
+            made[table] = [dict(row) for row in tables.get(table, ())]
+            places.update({(table, row.get("line_row_no"), row.get("row_no")): row for row in made[table]})
+        row = places.get((table, text["line_row_no"], text["row_no"]))
+        if row is not None and (alike or row.get(text["column_name"]) is None):
+            row[WRITTEN + text["column_name"]] = text["text"]
+    return {**tables, **made}
