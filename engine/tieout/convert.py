@@ -66,7 +66,11 @@ def convert(paths: Sequence[Path], to: str, out: Path) -> Iterator[Converted]:
     Raises TieoutError for an unknown target, SourceError where the target cannot be written.
     """
     wanted = targets(to)
-    mappings = [m for m in Catalogue.load(None).mappings.values() if any(t.table == "invoice" for t in m.tables)]
+    mappings = [
+        m
+        for m in Catalogue.load(None).mappings.values()
+        if any(t.table in ("invoice", "invoice_line") for t in m.tables)
+    ]
     names: set[Path] = set()
     for chunk in chunks(paths):
         batch = read_documents(chunk, mappings)

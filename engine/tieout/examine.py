@@ -130,7 +130,9 @@ class _Worker:
 
     def __init__(self, names: Sequence[str] | None, day: dt.date) -> None:
         catalogue = Catalogue.load(None)
-        self.mappings = [m for m in catalogue.mappings.values() if any(t.table == "invoice" for t in m.tables)]
+        self.mappings = [
+            m for m in catalogue.mappings.values() if any(t.table in ("invoice", "invoice_line") for t in m.tables)
+        ]
         self.packs, self.named, self.day = _chosen(catalogue, names), names is not None, day
 
     def __call__(self, part: _Part) -> pl.DataFrame:

@@ -34,7 +34,7 @@ def run(store, made, data, *, uri="dir/A6G_2024-09.csv", values=None, kinds=None
     frame = pl.DataFrame(data)
     kinds = kinds or dict.fromkeys(frame.columns, "text")
     frame = frame.with_columns(
-        pl.int_range(2, frame.height + 2).alias("line"),
+        pl.int_range(2, frame.height + 2).alias(project.LINE),
         pl.lit(uri).alias(project.SOURCE),
         pl.lit(uri.rpartition("/")[2]).alias(FILE_NAME),
         pl.int_range(frame.height).alias(project.ROW),

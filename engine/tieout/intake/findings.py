@@ -8,12 +8,14 @@ from typing import Any
 
 import polars as pl
 
+from tieout.mapping.fields import named
 from tieout.mapping.project import ROW, Check, Projection
 from tieout.model.canon import CANON
+from tieout.model.definitions import TableMapping
 from tieout.model.errors import FormatError
 from tieout.model.records import Finding
 
-__all__ = ["PER_COLUMN", "finding_frame", "refusal", "value_findings"]
+__all__ = ["PER_COLUMN", "difference_findings", "finding_frame", "refusal", "value_findings"]
 
 # So many findings name their row; what is beyond is counted in one more.
 PER_COLUMN = 1000
@@ -84,6 +86,24 @@ def _value_finding(table: str, check: Check, headings: Sequence[str], row: dict[
         message_zh=f"{uri}:{line}  {zh}", evidence={"column": check.column, "found": shown, "expected": check.expected},
         source=uri, line=line,
     )  # fmt: skip
+
+
+def difference_findings(table: TableMapping, rows: pl.DataFrame, columns: Sequence[str]) -> list[Finding]:
+    """A finding for each value that the rows of one thing tell differently; the first was kept."""
+    headings = {each.column: named(each) for each in table.fields}
+    findings = []
+    for name in columns:
+        column = CANON[table.table].by_name[name]
+        for row in rows.filter(pl.col(f"?{name}")).head(PER_COLUMN).iter_rows(named=True):
+            uri, line, kept, shown = row["source"], row["line"], row[name], _quoted(headings[name])
+            findings.append(
+                Finding("IN-DIFFERS", "fatal", f"{uri}:{line}  {shown} is not the same in all rows of this "
+                        f"{table.table}; the first, '{kept}', is kept", pack="intake", table=table.table,
+                        object_id=str(row.get(CANON[table.table].key[0]) or uri), term=column.term.replace("-", "") and column.term,
+                        message_zh=f"{uri}:{line}  同一 {table.table} 各行的 {shown} 不一致，保留第一个值 '{kept}'",
+                        evidence={"column": name, "kept": str(kept)}, source=uri, line=line)
+            )  # fmt: skip
+    return findings
 
 
 def _quoted(names: Sequence[str]) -> str:

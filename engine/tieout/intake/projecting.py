@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from tieout.intake.batch import Gathered
-from tieout.intake.findings import value_findings
+from tieout.intake.findings import difference_findings, value_findings
 from tieout.intake.statements import running_balances
 from tieout.mapping import project
-from tieout.mapping.project import FILE_NAME, ROW, SOURCE
+from tieout.mapping.project import FILE_NAME, LINE, ROW, SOURCE
 from tieout.model.canon import CANON
 from tieout.model.definitions import Mapping, TableMapping
 from tieout.model.errors import FormatError
@@ -55,7 +55,11 @@ class Projector:
         _, waiting, _ = self._waiting.setdefault(key, (mapping, {}, values))
         name = PurePosixPath(uri.replace("!", "/")).name
         for n, frame in tables.items():
-            placed = _stripped(frame).with_columns(pl.lit(uri).alias(SOURCE), pl.lit(name).alias(FILE_NAME))
+            placed = (
+                _stripped(frame)
+                .rename({"line": LINE})
+                .with_columns(pl.lit(uri).alias(SOURCE), pl.lit(name).alias(FILE_NAME))
+            )
             waiting.setdefault(n, []).append(placed)
             self.rows += frame.height
 
@@ -87,7 +91,17 @@ class Projector:
             made = project.project(mapping, each, view, _kinds(frame), values=known)
             rows = store.fetch(made.query)
         into.findings += value_findings(made, rows, frame)
-        return rows.drop([check.flag for check in made.checks])
+        rows = rows.drop([check.flag for check in made.checks])
+        return self._one_for(each, rows, into) if "one_for" in each.options else rows
+
+    def _one_for(self, each: TableMapping, rows: pl.DataFrame, into: Gathered) -> pl.DataFrame:
+        """The rows that tell of one row of the table as one; a finding where they tell it differently."""
+        store = self._store or _engine()
+        with store.registered(rows) as view:
+            rows = store.fetch(project.gathered(each, view, rows.columns))
+        flags = [name for name in rows.columns if name.startswith("?")]
+        into.findings += difference_findings(each, rows, [name.removeprefix("?") for name in flags])
+        return rows.drop(flags)
 
 
 def _frame_of(frames: Dict[str, pl.DataFrame], each: TableMapping) -> pl.DataFrame:
@@ -104,7 +118,7 @@ def _stripped(frame: pl.DataFrame) -> pl.DataFrame:
 def _kinds(frame: pl.DataFrame) -> dict[str, str]:
     kinds = {}
     for name, dtype in frame.schema.items():
-        if name in ("line", SOURCE, FILE_NAME, ROW):
+        if name in (LINE, SOURCE, FILE_NAME, ROW):
             continue
         if dtype == pl.String:
             kinds[name] = "text"

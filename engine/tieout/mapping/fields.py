@@ -89,6 +89,9 @@ def _origin(scope: Scope, each: Field) -> str:
     options = each.options
     if options.get("from") == "file_name":
         return quoted(FILE_NAME)
+    if "sum" in options:
+        parts = ", ".join(scope.column(name) for name in _summed(each) if name in scope.kinds)
+        return f"nullif(concat_ws(' / ', {parts}), '')" if parts else "null"
     if "concat" in options or "paid_in" in options:
         names = options["concat"] if "concat" in options else [options["paid_in"], options["paid_out"]]
         separator = options.get("separator", " ") if "concat" in options else " / "
@@ -147,7 +150,10 @@ def _number(scope: Scope, column: Column, each: Field | None, text: str) -> tupl
         percent=column.type == "percentage",
     )
     expected = number.sentence(column)
-    if "paid_in" in options:
+    if "sum" in options and each is not None:
+        value = _together(scope, column, each, number)
+        expected += " in each of the columns"
+    elif "paid_in" in options:
         value = _in_or_out(scope, column, options, number)
         expected += ", in one of the two columns"
     else:
@@ -173,6 +179,24 @@ def _in_or_out(scope: Scope, column: Column, options: Dict[str, Any], number: Nu
     return f"case when ({there}) and {fits} and ({paid_in} = 0 or {paid_out} = 0) then {paid_in} - {paid_out} end"
 
 
+def _together(scope: Scope, column: Column, each: Field, number: Number) -> str:
+    """The columns of a row added up; null where one cannot be read or none is there."""
+    texts = [
+        scope.text(f"{column.name} {n}", scope.column(name) if name in scope.kinds else "null")
+        for n, name in enumerate(_summed(each))
+    ]
+    values = [number.cast(text, column, scope.bind) for text in texts]
+    fits = " and ".join(f"({text} is null or {value} is not null)" for text, value in zip(texts, values, strict=True))
+    there = " or ".join(f"{text} is not null" for text in texts)
+    total = " + ".join(f"coalesce({value}, 0)" for value in values)
+    return f"case when ({there}) and {fits} then cast({total} as {column.sql_type}) end"
+
+
+def _summed(each: Field) -> list[str]:
+    wanted = each.options["sum"]
+    return [str(name) for name in (wanted if isinstance(wanted, list | tuple) else [wanted])]
+
+
 def _all_of(scope: Scope, each: Field | None, kind: str) -> bool:
     """Whether every column of the file that the field reads is typed so (a workbook's numbers and dates are)."""
     present = [name for name in named(each) if name in scope.kinds]
@@ -187,6 +211,8 @@ def groups(each: Field) -> list[list[str]]:
     options = each.options
     if "constant" in options or options.get("from"):
         return []
+    if "sum" in options:
+        return [[name] for name in _summed(each)]
     if "concat" in options:
         return [[str(name)] for name in options["concat"]]
     if "paid_in" in options:

@@ -18,10 +18,23 @@ from tieout.model.definitions import Field, Mapping, TableMapping
 from tieout.model.errors import Mistake
 from tieout.model.records import Query
 
-__all__ = ["FILE_NAME", "ROW", "SOURCE", "Check", "Projection", "absent", "headings", "mistakes", "patterns", "project"]
+__all__ = [
+    "FILE_NAME",
+    "ROW",
+    "SOURCE",
+    "Check",
+    "Projection",
+    "absent",
+    "gathered",
+    "headings",
+    "mistakes",
+    "patterns",
+    "project",
+]
 
 # Columns that the view has beside those of the files: the document, its file name, and the position of the row.
-SOURCE, ROW = "tieout:source", "tieout:row"
+# Names that no heading can have, in upper or lower case.
+SOURCE, ROW, LINE = "tieout:source", "tieout:row", "tieout:line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ def project(
 ) -> Projection:
     """The select of the table's canonical columns over the view, one row a row of the view, in the order of its rows.
 
-    view: rows of one or more documents, with ``line`` and the columns SOURCE, FILE_NAME and ROW.
+    view: rows of one or more documents, with the columns SOURCE, FILE_NAME, ROW and LINE.
     kinds: the files' columns, each text, number, date or other.
     values: what the workspace says of columns the file does not hold, by canonical column.
     Beside the canonical columns stand ROW and the flags of ``Projection.checks``.
@@ -114,12 +127,15 @@ def project(
             empty = f"when {quoted(column.name)} is null then 2 " if required else ""
             flags.append(f"case {wrong}{empty}else 0 end as {quoted('?' + column.name)}")
             checks.append(Check(f"?{column.name}", column.name, named(each), expected, required))
-    place = [quoted(ROW), quoted(SOURCE), "line", *(["piece"] if table.options.get("split") else [])]
+    place = [quoted(ROW), quoted(SOURCE), f"{quoted(LINE)} as line", *(["piece"] if table.options.get("split") else [])]
     order = ", ".join([quoted(ROW), *place[3:]])
     if canonical.name in _MADE_IDS:
         key = canonical.key[0]
         scope.texts["made id"] = _made_id(scope, scope.texts.get(f"text of {key}", "null"))
         known[key] = f'coalesce({known.get(key, "null")}, "made id")'
+    if (whose := mapping.settings.get("document")) and "invoice_id" in canonical.by_name:
+        scope.texts["document"] = _document_id(scope, whose)
+        known["invoice_id"] = '"document"'
     texts = [f"{expression} as {quoted(name)}" for name, expression in scope.texts.items()]
     sql = (
         f"with texts as (\nselect {_lines([*texts, *place])}\nfrom {_from(scope, table, view)}\n),\n"
@@ -150,10 +166,53 @@ def _from(scope: Scope, table: TableMapping, view: str) -> str:
     )
 
 
+def _document_id(scope: Scope, key: Dict[str, object]) -> str:
+    """Which invoice a row belongs to: what its columns say, in its file or in all files together."""
+    columns = key["columns"]
+    names = [str(name) for name in columns] if isinstance(columns, list | tuple) else [str(columns)]
+    said = f"concat_ws('/', {', '.join(scope.column(name) if name in scope.kinds else 'null' for name in names)})"
+    return said if key.get("across") == "files" else f"{quoted(SOURCE)} || '#' || {said}"
+
+
+def gathered(table: TableMapping, view: str, columns: Sequence[str]) -> Query:
+    """The rows of a projection as one row for each invoice and each value of the columns of ``one_for``.
+
+    A sum is taken over the rows, every other column is the first value there is; where values differ, the flag ``?column``
+    beside it is true. A row in which the file says nothing is left out, but for the invoice itself.
+    """
+    canonical = CANON[table.table]
+    own = {each.column: each for each in table.fields}
+    keys = [*(name for name in ("invoice_id",) if name in columns), *map(str, table.options["one_for"])]
+    said, shown, flags = [], [], []
+    for name in columns:
+        cell = quoted(name)
+        if name == ROW:
+            continue
+        if name in keys:
+            shown.append(cell)
+        elif name == "row_no":
+            shown.append(f"row_number() over (partition by {quoted(keys[0])} order by min({quoted(ROW)})) as {cell}")
+        elif "sum" in (own[name].options if name in own else {}):
+            shown.append(f"cast(sum({cell}) as {canonical.by_name[name].sql_type}) as {cell}")
+        else:
+            shown.append(f"min_by({cell}, {quoted(ROW)}) filter (where {cell} is not null) as {cell}")
+            if name in own and groups(own[name]):
+                flags.append(f"count(distinct {cell}) > 1 as {quoted('?' + name)}")
+        if name in own and groups(own[name]):
+            said.append(f"count({cell}) > 0")
+    having = f"\nhaving {' or '.join(said)}" if said and table.table != "invoice" else ""
+    grouped = ", ".join(map(quoted, keys))
+    sql = (
+        f"select {_lines([*shown, *flags, f'min({quoted(ROW)}) as {quoted(ROW)}'])}\nfrom {quoted(view)}\n"
+        f"group by {grouped}{having}\norder by min({quoted(ROW)})"
+    )
+    return Query(f"{table.table}, one for {grouped}", sql)
+
+
 def _made_id(scope: Scope, own: str) -> str:
     """The id of a row whose source gives none: file, position and content, the same when the file is read again."""
     texts = ", ".join(scope.column(name) for name in scope.kinds)
-    made = f"{quoted(SOURCE)} || '#' || line || '-' || left(md5(concat_ws('|', {texts})), 8)"
+    made = f"{quoted(SOURCE)} || '#' || {quoted(LINE)} || '-' || left(md5(concat_ws('|', {texts})), 8)"
     return f"case when {own} is null then {made} end"
 
 
