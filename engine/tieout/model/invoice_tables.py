@@ -248,6 +248,7 @@ percentage | percentage | BT-94, BT-101 | The percentage applied to the base.
 vat_category_code | code | BT-95, BT-102 | The VAT category that applies (UNTDID 5305).
 vat_rate | percentage | BT-96, BT-103 | The VAT rate in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
+is_vat | boolean | - | Whether that tax is VAT; null where the syntax does not say which tax it is, which then is VAT.
 reason | text | BT-97, BT-104 | The reason in words.
 reason_code | code | BT-98, BT-105 | The reason as a code (UNTDID 5189 or 7161).
 """
@@ -266,6 +267,7 @@ vat_category_tax_amount | amount | BT-117 | The VAT amount of this category and 
 vat_category_code | code | BT-118 | The VAT category (UNTDID 5305).
 vat_category_rate | percentage | BT-119 | The VAT rate in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
+is_vat | boolean | - | Whether that tax is VAT; null where the syntax does not say which tax it is, which then is VAT.
 vat_exemption_reason_text | text | BT-120 | Why the amount is exempt from VAT.
 vat_exemption_reason_code | code | BT-121 | Why the amount is exempt from VAT, as a code (VATEX).
 vat_total_row_no | integer | - | The row_no of the VAT total that it stands with (UBL); null where the syntax keeps them apart.
@@ -422,6 +424,7 @@ has_line_vat_information | boolean | BG-30 | Whether the line VAT information gr
 invoiced_item_vat_category_code | code | BT-151 | The VAT category of the item (UNTDID 5305).
 invoiced_item_vat_rate | percentage | BT-152 | The VAT rate of the item in percent.
 tax_scheme | code | - | The tax that the category belongs to, as written: VAT, or GST and others abroad; null is VAT, but in UBL and CII, which must say it.
+is_vat | boolean | - | Whether that tax is VAT; null where the syntax does not say which tax it is, which then is VAT.
 item_name | text | BT-153 | The name of the item.
 item_description | text | BT-154 | A description of the item.
 item_sellers_identifier | identifier | BT-155 | The seller's identifier of the item.
@@ -467,6 +470,8 @@ base_amount | amount | BT-137, BT-142 | The base from which the amount is calcul
 percentage | percentage | BT-138, BT-143 | The percentage applied to the base.
 reason | text | BT-139, BT-144 | The reason in words.
 reason_code | code | BT-140, BT-145 | The reason as a code (UNTDID 5189 or 7161).
+vat_category_code | code | - | The VAT category given with it; that of the line counts (UBL).
+is_vat | boolean | - | Whether the tax of that category is VAT (UBL).
 """,
             ),
             (
