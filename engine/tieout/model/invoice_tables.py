@@ -30,6 +30,8 @@ direction | code | - | issued or received, as the source says.
 invoice_number | identifier | BT-1 | A unique identification of the invoice.
 issue_date | date | BT-2 | The date when the invoice was issued.
 issue_date_format | code | - | The format that the issue date says it has (CII: 102).
+payment_due_date_format | code | - | The format that the due date says it has (CII: 102).
+actual_delivery_date_format | code | - | The format that the delivery date says it has (CII: 102).
 invoice_type_code | code | BT-3 | The functional type of the invoice (UNTDID 1001).
 invoice_currency_code | code | BT-5 | The currency in which all amounts are given, but for the VAT total in accounting currency.
 vat_accounting_currency_code | code | BT-6 | The currency used for VAT accounting and reporting.
@@ -251,6 +253,7 @@ tax_scheme | code | - | The tax that the category belongs to, as written: VAT, o
 is_vat | boolean | - | Whether that tax is VAT; null where the syntax does not say which tax it is, which then is VAT.
 reason | text | BT-97, BT-104 | The reason in words.
 reason_code | code | BT-98, BT-105 | The reason as a code (UNTDID 5189 or 7161).
+reason_count | integer | BT-97, BT-104 | How many reasons in words there are (UBL).
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -336,6 +339,23 @@ further_amount | text | - | The amount, as written.
         parent="invoice",
     ),
     table(
+        "line_vat_breakdown",
+        "One VAT breakdown that stands in an invoice line: no business term, but rules on VAT breakdowns judge it (UBL).",
+        _PARENT
+        + """
+vat_category_taxable_amount | amount | - | The taxable amount.
+vat_category_tax_amount | amount | - | The VAT amount.
+vat_category_code | code | - | The VAT category (UNTDID 5305).
+vat_category_rate | percentage | - | The VAT rate in percent.
+vat_exemption_reason_code | code | - | Why the amount is exempt from VAT, as a code (VATEX).
+tax_scheme | code | - | The tax that the category belongs to, as written.
+is_vat | boolean | - | Whether that tax is VAT.
+"""
+        + _PLACE,
+        key=("invoice_id", "row_no"),
+        parent="invoice",
+    ),
+    table(
         "further_code",
         "One code that no business term stands for, from a list that rules know.",
         _PARENT
@@ -400,6 +420,7 @@ invoice_line_buyer_accounting_reference | text | BT-133 | Where to book the line
 invoice_line_period_start_date | date | BT-134 | The date when the line's period starts.
 invoice_line_period_end_date | date | BT-135 | The date when the line's period ends.
 line_delivery_date | date | - | The delivery date that the line has of its own (CII, beyond EN 16931).
+line_delivery_date_format | code | - | The format that the delivery date of the line says it has (CII: 102).
 has_invoice_line_period | boolean | BG-26 | Whether the line period group is there at all.
 has_invoice_line_period_start | boolean | BT-134 | Whether the start of the line's period is there at all.
 has_invoice_line_period_end | boolean | BT-135 | Whether the end of the line's period is there at all.
