@@ -27,6 +27,7 @@ ASIDE_TABLES = frozenset(
         "referenced_document",
         "further_amount",
         "further_code",
+        "line_vat_breakdown",
     }
 )
 # Whose order says nothing: CII has the identifiers without a scheme first.

@@ -253,7 +253,7 @@ tax_scheme | code | - | The tax that the category belongs to, as written: VAT, o
 is_vat | boolean | - | Whether that tax is VAT; null where the syntax does not say which tax it is, which then is VAT.
 reason | text | BT-97, BT-104 | The reason in words.
 reason_code | code | BT-98, BT-105 | The reason as a code (UNTDID 5189 or 7161).
-reason_count | integer | BT-97, BT-104 | How many reasons in words there are (UBL).
+reason_count | integer | - | How many reasons in words there are (UBL).
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
