@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from tieout import intake
-from tieout.cases import queue
+from tieout.cases import apply, queue, rulings
 from tieout.closing import carry, totals
 from tieout.issuing import generate
 from tieout.matching import corners, platform, reconcile, three_way
@@ -65,16 +65,29 @@ class Sealed:
         return self.folder.name
 
 
-def run(workspace: Workspace, *, as_of: dt.date | None = None, progress: Progress, clock: Clock = _utc_now) -> Sealed:
+def run(
+    workspace: Workspace,
+    *,
+    as_of: dt.date | None = None,
+    progress: Progress,
+    clock: Clock = _utc_now,
+    actor: str = "tieout",
+) -> Sealed:
     """Runs every stage on the workspace and seals the result under ``runs/<run_id>``.
 
+    actor: who started it; where definitions changed and the workspace asks for a second person, that is who proposes them.
+
     Raises SourceError where the folder cannot be written or another run of the workspace is going on, ControlTotalError
-    where the run does not balance; nothing is sealed then.
+    where the run does not balance, Forbidden where changed definitions wait for a second person; nothing is sealed then.
     """
     started = clock()
     as_of = as_of or workspace.as_of or started.date()
     with _locked(workspace.home.runs), open_journal(workspace.home, clock=clock) as journal:
         _catch_up(workspace, journal)
+        if workspace.home.policy.second_person_for_rules:
+            last = max(workspace.home.sealed(), key=lambda each: each.name, default=None)
+            before = read_manifest(last)["definitions"] if last else {}
+            rulings.admit(journal, workspace.fingerprint, before, actor=actor)
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         with _unfinished(workspace.home.runs / f".{run_id}.partial") as folder:
             conductor = _Conductor(workspace, folder, run_id, as_of, progress, journal)
@@ -124,7 +137,10 @@ class _Conductor:
             self.progress.start("carry in")
             with _opened(before) as earlier:
                 carried = carry.carry_in(store, earlier, before_as_of=before_as_of)
-            self._step("carry in", rows=carried)
+                undone = apply.ended(self.journal, earlier)
+                carried += apply.bring_back(store, undone, self._applied_in)
+                self.notes += apply.apply(store, self.journal, earlier)
+            self._step("carry in", rows=carried, decisions=store.count("decision"))
             self.progress.start("validate")
             check.check(store, workspace.rule_sets, as_of=as_of)
             self._step(
@@ -147,6 +163,15 @@ class _Conductor:
         manifest["rows_sha256"] = seal.file_sha256(self.folder / "rows.parquet")
         manifest["database_sha256"] = seal.file_sha256(self.folder / "run.duckdb")
         return manifest
+
+    def _applied_in(self, decision_id: str) -> Path | None:
+        """The newest sealed run of an earlier day that applied the decision."""
+        earlier = [each for each in self.workspace.home.sealed() if _as_of(each) < self.as_of]
+        for folder in sorted(earlier, key=lambda each: (_as_of(each), each.name), reverse=True):
+            with Store.open(folder / "run.duckdb") as store:
+                if apply.applied(store, decision_id):
+                    return folder
+        return None
 
     def _intake(self, store: Store) -> None:
         self.progress.start("intake")
@@ -214,6 +239,7 @@ class _Conductor:
                 **{name: version(name) for name in ("duckdb", "polars", "lxml", "rapidfuzz", "sqlglot")},
             },
             "definitions": dict(sorted(self.workspace.fingerprint.items())),
+            "rules_guarded": self.workspace.home.policy.second_person_for_rules,
             "inputs": documents.select("document_id", "sha256", "byte_count", "status", "mapping").to_dicts(),
             "unread": self.unread,
             "journal_head": self._journal_head(),
@@ -289,13 +315,17 @@ def _run_before(workspace: Workspace, as_of: dt.date) -> tuple[Path | None, dt.d
     """The latest sealed run of an earlier as-of date."""
     earlier = []
     for folder in workspace.home.sealed():
-        day = dt.date.fromisoformat(read_manifest(folder)["as_of"])
+        day = _as_of(folder)
         if day < as_of:
             earlier.append((day, folder.name, folder))
     if not earlier:
         return None, None
     day, _, folder = max(earlier)
     return folder, day
+
+
+def _as_of(folder: Path) -> dt.date:
+    return dt.date.fromisoformat(read_manifest(folder)["as_of"])
 
 
 @contextlib.contextmanager
@@ -337,4 +367,6 @@ def _journal(journal: Journal, folder: Path) -> None:
         run_id=folder.name,
         as_of=as_of,
         manifest_sha256=seal.file_sha256(folder / "manifest.json"),
+        definitions=rulings.digest_of(manifest["definitions"]),
+        guarded=bool(manifest.get("rules_guarded")),
     )

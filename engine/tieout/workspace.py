@@ -12,7 +12,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.definitions import MatchPlan, RoutePlan, RuleSet
 from tieout.model.errors import DefinitionError, Location, Mistake
+from tieout.model.policy import Policy
 from tieout.model.ports import Input, QuerySource, Source
 from tieout.store.engine import Limits
 
@@ -38,6 +39,10 @@ class Home:
     folder: Path
     entity: Mapping[str, str]
     journal_url: str
+    policy: Policy = field(default_factory=lambda: Policy.of({}))
+    """How far people may go, from ``decisions:``."""
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    """When runs start and whom they tell, from ``schedule:``, as written; secrets are names."""
 
     @property
     def runs(self) -> Path:
@@ -123,7 +128,13 @@ class _Opening:
         self.unset: set[str] = set()
 
     def home(self) -> Home:
-        return Home(self.folder, self.node.plain("entity"), self._journal())
+        return Home(
+            self.folder,
+            self.node.plain("entity"),
+            self._journal(),
+            Policy.of(self.node.plain("decisions", {})),
+            self.node.plain("schedule", {}),
+        )
 
     def workspace(self, catalogue: Catalogue) -> Workspace:
         node = self.node

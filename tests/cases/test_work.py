@@ -105,7 +105,7 @@ def test_each_state_leads_only_where_the_table_says(cases, before, after):
         if after == "assigned":
             assign(cases, ["EX-1"], to="mia", actor="zoe")
         else:
-            move(cases, "EX-1", after, actor="zoe", reason="because")
+            move(cases, "EX-1", after, actor="mia", reason="because")
 
     # Assigning a case that waits or is proposed gives it to somebody and leaves its state.
     stays = after == "assigned" and before in {"waiting", "proposed"}

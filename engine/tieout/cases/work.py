@@ -6,17 +6,30 @@ Called by the faces. Which state may follow which is written here and checked un
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
-from tieout.model.errors import TieoutError
-from tieout.store.fold import DECIDED, LIVE, Case, Entry
+from tieout.model.errors import Forbidden, NotFound, TieoutError
+from tieout.store.fold import DECIDED, LIVE, Case, Entry, fold_case
 from tieout.store.journal import Journal, Session
+from tieout.store.people import require
 
-__all__ = ["ALLOWED", "STATES", "assign", "comment", "list_cases", "move", "show_case"]
+__all__ = [
+    "ALLOWED",
+    "STATES",
+    "assign",
+    "case_of",
+    "check_move",
+    "comment",
+    "known_at",
+    "list_cases",
+    "move",
+    "show_case",
+]
 
 STATES = (*LIVE, *DECIDED)
 """open, assigned, waiting, proposed, reopened; resolved, waived."""
@@ -36,6 +49,7 @@ ALLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
 _COLUMNS = (
     "case_id", "state", "reason", "queue", "owner", "due", "amount", "currency", "party_id", "object_table",
     "object_id", "related_id", "message", "opened_as_of", "comments", "cause_is_gone", "changed_since_decision",
+    "proposed_by", "decided_by", "decision",
 )  # fmt: skip
 
 
@@ -65,12 +79,27 @@ def list_cases(
 def show_case(journal: Journal, case_id: str) -> dict[str, Any]:
     """Everything about one case, and under ``history`` its events, the oldest first. Raises TieoutError where there is none."""
     with journal.reading() as session:
-        case = _case(session, case_id)
+        case = case_of(session, case_id)
         history = [
             {"instant": e.instant, "actor": e.actor, "kind": e.kind, "reason": e.reason, "payload": dict(e.payload)}
             for e in session.events(f"case:{case_id}")
         ]
     return {**dataclasses.asdict(case), "history": history}
+
+
+def known_at(journal: Journal, day: dt.date) -> pl.DataFrame:
+    """All cases as they stood at the end of a day (UTC), whatever happened since: the columns of ``list_cases``."""
+    end = (day + dt.timedelta(days=1)).isoformat()
+    known: dict[str, Case] = {}
+    with journal.reading() as session:
+        for event in session.events():
+            if event.stream.startswith("case:") and event.instant < end:
+                case_id = event.stream[5:]
+                known[case_id] = fold_case(known.get(case_id), event)
+        typed = session.case_frame(columns=_COLUMNS, limit=0)
+    rows = [tuple(getattr(case, name) for name in _COLUMNS) for case in known.values()]
+    frame = pl.DataFrame(rows, schema=typed.schema, orient="row")
+    return frame.sort(["due", "amount", "case_id"], descending=[False, True, False], nulls_last=True)
 
 
 def assign(journal: Journal, case_ids: Sequence[str], *, to: str, actor: str, queue: str | None = None) -> int:
@@ -81,9 +110,10 @@ def assign(journal: Journal, case_ids: Sequence[str], *, to: str, actor: str, qu
     if not to.strip():
         raise TieoutError("a case is assigned to somebody: the name is empty")
     with journal.writing() as session:
+        require(session, actor, "clerk")
         entries = []
         for case_id in dict.fromkeys(case_ids):
-            _may(_case(session, case_id), "assigned")
+            _may(case_of(session, case_id), "assigned")
             payload = {"owner": to.strip(), **({"queue": queue} if queue else {})}
             entries.append(Entry(f"case:{case_id}", "case_assigned", actor, f"to {to.strip()}", payload))
         session.append(entries)
@@ -95,7 +125,8 @@ def comment(journal: Journal, case_id: str, text: str, *, actor: str) -> None:
     if not text.strip():
         raise TieoutError("the comment is empty")
     with journal.writing() as session:
-        _case(session, case_id)
+        require(session, actor, "clerk")
+        case_of(session, case_id)
         session.append([Entry(f"case:{case_id}", "case_commented", actor, payload={"text": text.strip()})])
 
 
@@ -111,16 +142,29 @@ def move(
     if not reason.strip():
         raise TieoutError(f"a case is not {to} without a reason")
     with journal.writing() as session:
-        _may(_case(session, case_id), to)
+        check_move(session, case_of(session, case_id), to, actor)
         session.append([Entry(f"case:{case_id}", f"case_{to}", actor, reason.strip(), payload or {})])
-        return _case(session, case_id)
+        return case_of(session, case_id)
 
 
-def _case(session: Session, case_id: str) -> Case:
+def case_of(session: Session, case_id: str) -> Case:
+    """The case; raises NotFound where there is none."""
     found = session.cases([case_id])
     if not found:
-        raise TieoutError(f"there is no case {case_id}; 'tieout cases list' shows those there are")
+        raise NotFound(f"there is no case {case_id}; 'tieout cases list' shows those there are")
     return found[0]
+
+
+def check_move(session: Session, case: Case, to: str, actor: str) -> None:
+    """Raises TieoutError where the case may not become that, Forbidden where this person may not do it.
+
+    What was proposed is decided by a second person with the role approver.
+    """
+    decides = case.state == "proposed" and to in DECIDED
+    require(session, actor, "approver" if decides else "clerk")
+    _may(case, to)
+    if decides and case.proposed_by == actor:
+        raise Forbidden(f"case {case.case_id} was proposed by {actor}; another person must approve it")
 
 
 def _may(case: Case, to: str) -> None:

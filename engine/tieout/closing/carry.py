@@ -89,6 +89,9 @@ where s.open_item_id = open_item.open_item_id and s.ledger_open_amount = open_it
 # A payment for one of these reasons will not be matched by waiting.
 _ENDED = ("not_receivable", "not_payable", "returned_payment", "duplicate_payment")
 
+# What people settled without the other side: on account, not receivable, written off.
+_ALONE = "status = 'applied' and allocation_kind is null and kind <> 'reject'"
+
 
 def carry_out(store: Store) -> pl.DataFrame:
     """Fills ``carried`` with what is still open, and returns it."""
@@ -99,8 +102,11 @@ def carry_out(store: Store) -> pl.DataFrame:
 insert into carried
 select 'payment', p.payment_id, p.amount - coalesce(a.settled, 0), p.currency
 from payment p
-left join (select payment_id, sum(amount) as settled from allocation
-           where status = 'accepted' and kind in ('payment', 'credit_note') group by payment_id) a using (payment_id)
+left join (select payment_id, sum(amount) as settled from (
+             select payment_id, amount from allocation
+             where status = 'accepted' and kind in ('payment', 'credit_note')
+             union all select payment_id, amount from decision where {_ALONE} and open_item_id is null
+           ) group by payment_id) a using (payment_id)
 where p.amount <> coalesce(a.settled, 0) and p.status = 'BOOK'
   and p.payment_id not in (select object_id from exception where "table" = 'payment' and reason in {_ENDED})
 """,
@@ -109,12 +115,14 @@ where p.amount <> coalesce(a.settled, 0) and p.status = 'BOOK'
     store.execute(
         Query(
             "items left open",
-            """
+            f"""
 insert into carried
 select 'open_item', i.open_item_id, i.open_amount - coalesce(a.settled, 0), i.currency
 from open_item i
-left join (select open_item_id, sum(open_item_amount) as settled from allocation
-           where status = 'accepted' group by open_item_id) a using (open_item_id)
+left join (select open_item_id, sum(open_item_amount) as settled from (
+             select open_item_id, open_item_amount from allocation where status = 'accepted'
+             union all select open_item_id, open_item_amount from decision where {_ALONE} and payment_id is null
+           ) group by open_item_id) a using (open_item_id)
 where i.open_amount <> coalesce(a.settled, 0)
 """,
         )

@@ -33,6 +33,8 @@ COMMANDS = {
         "app",
         "What people work on: list, show, assign, comment, propose, approve, resolve, reopen.",
     ),
+    "journal": ("cli_journal", "app", "The journal: export and replay its events, see and approve changed rules."),
+    "users": ("cli_journal", "users", "Who may do what: viewer, clerk, approver, admin."),
     "rules": ("cli_rules", "app", "The auditors' files: check, test, list, show, diff."),
     "plan": ("cli_plan", "app", "A match plan before it counts: lint, tune."),
     "export": ("cli_sealed", "export", "Write the tables of a sealed run."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import json
 import shutil
 from pathlib import Path
@@ -48,7 +49,7 @@ def run(
         raise TieoutError(f"--fail-on {limit}: choose one of never, any, {', '.join(SEVERITIES)}")
     progress = terminal.progress(quiet=as_json)
     try:
-        sealed = conductor.run(opened, as_of=_date(as_of), progress=progress)
+        sealed = conductor.run(opened, as_of=_date(as_of), progress=progress, actor=getpass.getuser())
     finally:
         progress.close()
     with Store.open(sealed.folder / "run.duckdb") as store:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tieout import run as conductor
+from tieout.cases import audit
 from tieout.faces.explain import LANGUAGES
 from tieout.faces.explain import explain as explain_object
 from tieout.faces.export import FORMATS
@@ -71,10 +72,11 @@ def _journal_problems(home: Home, folder: Path) -> list[str]:
     with conductor.open_journal(home) as journal:
         # Each sealed run keeps where the journal ended when it began: what came before cannot be cut off or written anew.
         verdict = journal.verify(_anchors(home))
+        alone = list(audit.faults(journal)) if verdict.holds else []
         registered = next(
             (row["manifest_sha256"] for row in register.runs(journal) if row["run_id"] == folder.name), None
         )
-    found = [] if verdict.holds else [f"journal: {verdict.fault}"]
+    found = [f"journal: {line}" for line in alone] if verdict.holds else [f"journal: {verdict.fault}"]
     if registered is None:
         found.append(f"{folder.name}: the journal does not know this run; the next run will register it")
     elif registered != file_sha256(folder / "manifest.json"):

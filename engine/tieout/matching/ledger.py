@@ -92,7 +92,15 @@ class Ledger:
             from exception where "table" = 'payment' group by object_id""",
             open=list(UNEXPLAINED),
         )
-        amount = "-p.amount" if self.sign < 0 else "p.amount"
+        amount = f"{self.sign} * (p.amount - coalesce(d.used, 0))"
+        self.run(
+            "what people decided",
+            """create or replace temp table match_decided as
+            select payment_id, open_item_id,
+              sum(amount) filter (where allocation_kind in ('payment', 'credit_note') or open_item_id is null) as used,
+              sum(open_item_amount) as item_used
+            from decision where status = 'applied' and kind <> 'reject' group by payment_id, open_item_id""",
+        )
         self.run(
             "open payments",
             f"""create or replace temp table match_payment as
@@ -105,11 +113,15 @@ class Ledger:
               o.company_code, null::varchar as held, b.reason as before
             from payment p left join match_before b using (payment_id)
             left join (
+              select payment_id, sum(used) as used from match_decided group by payment_id
+            ) d using (payment_id)
+            left join (
               select account_key, any_value(company_code) as company_code from match_own
               group by account_key having count(distinct company_code) = 1
             ) o on o.account_key = {text.account("p.account")}
-            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> 0 and p.currency is not null and coalesce(b.open, true)
-              and p.payment_id not in (select payment_id from allocation where status = 'accepted')
+            where coalesce(p.status, 'BOOK') = 'BOOK' and p.amount <> coalesce(d.used, 0) and p.currency is not null
+              and coalesce(b.open, true)
+              and p.payment_id not in (select payment_id from allocation where status = 'accepted' and pass <> 'decision')
             order by pno""",
         )
         self.run(
@@ -117,15 +129,25 @@ class Ledger:
             """create or replace temp table match_item as
             select
               row_number() over (order by open_item_id)::integer as ino,
-              open_item_id, party_id, company_code, coalesce(amount, open_amount) as original, open_amount as amount,
-              open_amount as rest, currency,
+              open_item_id, party_id, company_code, coalesce(amount, open_amount) as original,
+              open_amount - coalesce(d.used, 0) as amount, open_amount - coalesce(d.used, 0) as rest, currency,
               coalesce(document_date, posting_date) as document_date, due_date,
               coalesce(discount_days, 0) as discount_days, coalesce(discount_percent, 0) as discount_percent
             from open_item
-            where open_amount <> 0 and currency is not null and coalesce(ledger, $untold) = $ledger
+            left join (
+              select open_item_id, sum(item_used) as used from match_decided group by open_item_id
+            ) d using (open_item_id)
+            where open_amount <> coalesce(d.used, 0) and currency is not null and coalesce(ledger, $untold) = $ledger
             order by ino""",
             ledger=self.ledger,
             untold=self.untold,
+        )
+        self.run(
+            "candidates that people rejected",
+            """create or replace temp table match_rejected as
+            select distinct p.pno, i.ino from decision d
+            join match_payment p using (payment_id) join match_item i using (open_item_id)
+            where d.kind = 'reject' and d.status = 'applied'""",
         )
         self.run(
             "sizes of the parties",
@@ -196,7 +218,7 @@ class Ledger:
     # --- decisions ---
 
     def accept(self, name: str, sql: str, **parameters: Any) -> int:
-        """Books the allocations that ``sql`` selects and returns their number.
+        """Books the allocations that ``sql`` selects and returns their number; none of a payment with a rejected item.
 
         sql: rows (pno, ino, kind, amount, item_amount, score, evidence); amount in the payment's currency,
             item_amount in the item's, both with the sign of what they settle.
@@ -206,7 +228,7 @@ class Ledger:
             f"""create or replace temp table match_accepted as
             select pno::integer as pno, ino::integer as ino, kind, amount::decimal(18,4) as amount,
               item_amount::decimal(18,4) as item_amount, score::decimal(9,6) as score, evidence
-            from ({sql})""",
+            from ({self._unless_rejected(sql)})""",
             **parameters,
         )
         found = self.count(f"{name}: count", "select count(*) from match_accepted")
@@ -220,6 +242,13 @@ class Ledger:
         )
         self._moved(name, "match_accepted", "-", "'allocated'")
         return found
+
+    @staticmethod
+    def _unless_rejected(sql: str) -> str:
+        return (
+            f"with wanted as ({sql}) select * from wanted "
+            "where pno not in (select w.pno from wanted w join match_rejected r on r.pno = w.pno and r.ino = w.ino)"
+        )
 
     def release(self, name: str, sql: str) -> None:
         """Takes back all that was accepted for the payments (pno) that ``sql`` selects: a better claim may have it."""
@@ -260,7 +289,7 @@ class Ledger:
             f"{name}: propose",
             f"""insert into match_allocation
             select pno::integer, ino::integer, kind, amount, item_amount, '{name}', score, evidence, 'proposed'
-            from ({sql})""",
+            from ({self._unless_rejected(sql)})""",
             **parameters,
         )
 

@@ -6,6 +6,8 @@ TieoutError
 ├── SourceError         the world's: a file, folder, database or platform that could not be read
 │   └── RemoteError     a request that was refused or got no answer; says whether it may have been processed
 ├── StoreError          a statement that DuckDB or the journal refused, with its name
+├── Forbidden           an act beyond the role, or by a person who may not be the second
+├── NotFound            a case, user or run of that name that is not there
 ├── ControlTotalError   a run that does not balance; names the rows
 └── SealError           a sealed run that does not hold; names the first row that differs
 """
@@ -18,9 +20,11 @@ from dataclasses import dataclass
 __all__ = [
     "ControlTotalError",
     "DefinitionError",
+    "Forbidden",
     "FormatError",
     "Location",
     "Mistake",
+    "NotFound",
     "RemoteError",
     "SealError",
     "SourceError",
@@ -112,3 +116,11 @@ class ControlTotalError(TieoutError):
 
 class SealError(TieoutError):
     """A sealed run that does not hold; the text names the first row that differs."""
+
+
+class Forbidden(TieoutError):
+    """An act that the person's role does not reach, or that needs a person other than this one."""
+
+
+class NotFound(TieoutError):
+    """A case, a user or a run that is not there."""

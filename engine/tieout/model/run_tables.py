@@ -59,6 +59,29 @@ evidence | json | - | Each comparison with its value, the candidates and the run
         key=("status", "payment_id", "open_item_id", "kind"),
     ),
     table(
+        "decision",
+        "One line of what a person decided and what this run did with it.",
+        """
+decision_id | identifier | - | The decision in the journal.
+line_no | integer | - | The line within it.
+case_id | identifier | - | The case it was taken in.
+kind | code | - | match, split, on_account, write_off, not_receivable or reject.
+payment_id | identifier | - | The payment; null for an open item written off without one.
+open_item_id | identifier | - | The open item; null where the decision is about the payment alone.
+allocation_kind | code | - | As in allocation; null where nothing is allocated.
+amount | money | - | The amount in the payment's currency.
+currency | code | - | The payment's currency.
+open_item_amount | money | - | The amount in the open item's currency.
+open_item_currency | code | - | The open item's currency.
+party_id | identifier | - | The customer on whose account the payment is booked.
+decided_by | text | - | Who decided or proposed it.
+approved_by | text | - | The second person; null where none was needed.
+decided_at | text | - | When, UTC.
+status | code | - | applied, earlier (by an earlier run), absent (its payment or item is not in this run) or stale (it does not fit).
+""",
+        key=("decision_id", "line_no"),
+    ),
+    table(
         "candidate",
         "One open item that was considered for one payment that stayed open or was proposed: what fits and what failed first.",
         """

@@ -39,7 +39,7 @@ class Entry:
     """Something that happened, before the journal has given it its place."""
 
     stream: str
-    """What it happened to: case:ID, run:ID, series:NAME or document:BILLING_DOCUMENT."""
+    """What it happened to: case:ID, run:ID, series:NAME, document:BILLING_DOCUMENT, user:NAME, rules:DIGEST, read:WHAT."""
     kind: str
     actor: str
     reason: str = ""
@@ -101,6 +101,11 @@ class Case:
     changed_since_decision: bool = False
     """The facts have changed after a person resolved or waived it."""
     comments: int = 0
+    proposed_by: str | None = None
+    """Who proposed what is decided or waits for a second person."""
+    decided_by: str | None = None
+    decision: str | None = None
+    """What was decided or proposed: match, on_account, write_off, not_receivable; null where a person only said so."""
 
 
 def canonical(payload: Any) -> str:
@@ -156,7 +161,9 @@ def _updated(case: Case, event: Event) -> Case:
 def _returned(case: Case, event: Event) -> Case:
     """Open again, with the facts and the day of the run that found the cause again."""
     as_of = dt.date.fromisoformat(event.payload["as_of"])
-    return dataclasses.replace(_updated(case, event), state="open", closed_by=None, opened_as_of=as_of)
+    return dataclasses.replace(
+        _updated(case, event), state="open", closed_by=None, opened_as_of=as_of, proposed_by=None, decided_by=None
+    )
 
 
 def _assigned(case: Case, event: Event) -> Case:
@@ -172,17 +179,43 @@ def _assigned(case: Case, event: Event) -> Case:
 
 
 def _decided(state: str) -> Any:
-    def fold(case: Case, _: Event) -> Case:
-        return dataclasses.replace(case, state=state, closed_by="person", changed_since_decision=False)
+    def fold(case: Case, event: Event) -> Case:
+        approves = state == "resolved" and case.state == "proposed"
+        return dataclasses.replace(
+            case,
+            state=state,
+            closed_by="person",
+            changed_since_decision=False,
+            decided_by=event.actor,
+            proposed_by=case.proposed_by if approves else None,
+            decision=case.decision if approves and "decision" not in event.payload else _kind(event),
+        )
 
     return fold
+
+
+def _proposed(case: Case, event: Event) -> Case:
+    return dataclasses.replace(
+        case, state="proposed", closed_by=None, proposed_by=event.actor, decided_by=None, decision=_kind(event)
+    )
+
+
+def _split(case: Case, _: Event) -> Case:
+    """A part is decided; the rest is work as before."""
+    state = "assigned" if case.owner_by == "person" else "open"
+    return dataclasses.replace(case, state=state, closed_by=None, proposed_by=None, decided_by=None, decision=None)
 
 
 def _moved(state: str) -> Any:
     def fold(case: Case, _: Event) -> Case:
-        return dataclasses.replace(case, state=state, closed_by=None)
+        return dataclasses.replace(case, state=state, closed_by=None, proposed_by=None, decided_by=None, decision=None)
 
     return fold
+
+
+def _kind(event: Event) -> str | None:
+    decision = event.payload.get("decision")
+    return str(decision["kind"]) if decision else None
 
 
 CASE_KINDS: Mapping[str, Any] = {
@@ -194,10 +227,13 @@ CASE_KINDS: Mapping[str, Any] = {
     "case_assigned": _assigned,
     "case_commented": lambda case, _: dataclasses.replace(case, comments=case.comments + 1),
     "case_waiting": _moved("waiting"),
-    "case_proposed": _moved("proposed"),
+    "case_proposed": _proposed,
     "case_reopened": _moved("reopened"),
     "case_resolved": _decided("resolved"),
     "case_waived": _decided("waived"),
+    "case_split": _split,
+    "case_rejected": lambda case, _: case,
+    "case_rejection_undone": lambda case, _: case,
 }
 
 

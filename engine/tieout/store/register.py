@@ -40,8 +40,19 @@ class Issued:
     file: str
 
 
-def register_run(journal: Journal, *, run_id: str, as_of: dt.date, manifest_sha256: str, actor: str = "tieout") -> bool:
+def register_run(
+    journal: Journal,
+    *,
+    run_id: str,
+    as_of: dt.date,
+    manifest_sha256: str,
+    definitions: str | None = None,
+    guarded: bool = False,
+    actor: str = "tieout",
+) -> bool:
     """Puts a sealed run on record; False where it is there already.
+
+    definitions: the hash of all its definition files; guarded: whether a second person had to approve them.
 
     Raises StoreError where the same run is there with another manifest.
     """
@@ -51,7 +62,9 @@ def register_run(journal: Journal, *, run_id: str, as_of: dt.date, manifest_sha2
             if there[0]["manifest_sha256"] != manifest_sha256:
                 raise StoreError(f"run {run_id} is on record with another manifest; a sealed run never changes")
             return False
-        payload = {"as_of": as_of, "manifest_sha256": manifest_sha256, "run_id": run_id}
+        payload: dict[str, Any] = {"as_of": as_of, "manifest_sha256": manifest_sha256, "run_id": run_id}
+        payload |= {"definitions": definitions} if definitions else {}
+        payload |= {"guarded": True} if guarded else {}
         session.append([Entry(f"run:{run_id}", "run_sealed", actor, payload=payload)])
         return True
 

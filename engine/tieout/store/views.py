@@ -21,12 +21,16 @@ from tieout.store.fold import Case, Event
 __all__ = [
     "APPEND_ONLY",
     "CASE",
+    "CREDENTIAL",
+    "DECISION",
     "DOCUMENT",
     "EVENT",
     "META",
     "NUMBER",
+    "RULES",
     "RUN",
     "SCHEMA",
+    "USER",
     "VIEWS",
     "frame",
     "view_statements",
@@ -98,6 +102,7 @@ RUN = sa.Table(
     sa.Column("status", TEXT, nullable=False),
     sa.Column("manifest_sha256", TEXT, nullable=False),
     sa.Column("sealed_at", TEXT, nullable=False),
+    sa.Column("definitions", TEXT),
 )
 NUMBER = sa.Table(
     "journal_number",
@@ -122,7 +127,53 @@ DOCUMENT = sa.Table(
     sa.Column("number", INTEGER),
     sa.UniqueConstraint("workspace", "invoice_number"),
 )
-VIEWS = (CASE, RUN, NUMBER, DOCUMENT)
+USER = sa.Table(
+    "journal_user",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
+    *(sa.Column(name, TEXT, nullable=False) for name in ("role", "state", "changed_at")),
+)
+RULES = sa.Table(
+    "journal_rules",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("digest", TEXT, primary_key=True),
+    sa.Column("state", TEXT, nullable=False),
+    sa.Column("proposed_by", TEXT),
+    sa.Column("approved_by", TEXT),
+    sa.Column("changed", TEXT, nullable=False),
+    sa.Column("changed_at", TEXT, nullable=False),
+)
+LINE_FIELDS = (
+    "payment_id", "open_item_id", "allocation_kind", "amount", "currency", "item_amount", "item_currency", "party_id",
+)  # fmt: skip
+DECISION = sa.Table(
+    "journal_decision",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("decision_id", TEXT, primary_key=True),
+    sa.Column("line_no", INTEGER, primary_key=True, autoincrement=False),
+    *(sa.Column(name, TEXT, nullable=False) for name in ("case_id", "kind", "state", "decided_by", "decided_at")),
+    sa.Column("approved_by", TEXT),
+    sa.Column("run_id", TEXT),
+    sa.Column("ended_at", TEXT),
+    *(sa.Column(name, Money if name in {"amount", "item_amount"} else TEXT) for name in LINE_FIELDS),
+    sa.Index("journal_decision_case", "workspace", "case_id"),
+    sa.Index("journal_decision_payment", "workspace", "payment_id"),
+    sa.Index("journal_decision_item", "workspace", "open_item_id"),
+)
+VIEWS = (CASE, RUN, NUMBER, DOCUMENT, USER, RULES, DECISION)
+
+# Beside the events, and in no export: what a password is checked against.
+CREDENTIAL = sa.Table(
+    "journal_credential",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("password_hash", TEXT, nullable=False),
+    sa.Column("changed_at", TEXT, nullable=False),
+)
 
 APPEND_ONLY = {
     "sqlite": [
@@ -139,13 +190,93 @@ APPEND_ONLY = {
 }
 
 
-# --- the register of runs, numbers and issued documents: one event, one statement or two ---
+# --- one event, one statement or two ---
 
 
 def view_statements(event: Event) -> list[Any]:
-    """What an event changes in the views other than cases; raises StoreError for an unknown kind."""
+    """What an event changes in the views other than that of cases; raises StoreError for an unknown kind."""
+    room, _, name = event.stream.partition(":")
+    makers = {"case": _decision, "user": _user, "rules": _rules, "read": lambda *_: []}
+    return makers.get(room, _registered)(event, name)
+
+
+def _decision(event: Event, case_id: str) -> list[Any]:
+    """Lines proposed, standing, refused or undone, as the case goes from state to state."""
+    of_case = (DECISION.c.workspace == event.workspace, DECISION.c.case_id == case_id)
+    if event.kind in {"case_proposed", "case_resolved", "case_split", "case_rejected"} and "decision" in event.payload:
+        decision = event.payload["decision"]
+        state = "proposed" if event.kind == "case_proposed" else "standing"
+        common = {
+            "workspace": event.workspace,
+            "decision_id": decision["id"],
+            "case_id": case_id,
+            "kind": decision["kind"],
+            "state": state,
+            "decided_by": event.actor,
+            "decided_at": event.instant,
+            "run_id": decision.get("run_id"),
+        }
+        rows = [
+            {**common, "line_no": n, **{name: _figure(name, line.get(name)) for name in LINE_FIELDS}}
+            for n, line in enumerate(decision["lines"], start=1)
+        ]
+        return [DECISION.insert().values(rows)]
+    if event.kind in {"case_resolved", "case_split"}:
+        waiting = (*of_case, DECISION.c.state == "proposed")
+        return [DECISION.update().where(*waiting).values(state="standing", approved_by=event.actor)]
+    if event.kind == "case_rejection_undone":
+        its = (*of_case, DECISION.c.decision_id == event.payload["decision_id"])
+        return [DECISION.update().where(*its).values(state="undone", ended_at=event.instant)]
+    if event.kind in {"case_reopened", "case_waived"}:
+        ends = (
+            (("proposed", "refused"), ("standing", "undone"))
+            if event.kind == "case_reopened"
+            else (("proposed", "refused"),)
+        )
+        return [
+            DECISION.update()
+            .where(*of_case, DECISION.c.state == before, DECISION.c.kind != "reject")
+            .values(state=after, ended_at=event.instant)
+            for before, after in ends
+        ]
+    return []
+
+
+def _figure(name: str, value: Any) -> Any:
+    return Decimal(value) if name in {"amount", "item_amount"} and value is not None else value
+
+
+def _user(event: Event, name: str) -> list[Any]:
+    its = (USER.c.workspace == event.workspace, USER.c.name == name)
+    if event.kind == "user_added":
+        row = {"name": name, "role": event.payload["role"], "state": "active", "changed_at": event.instant}
+        return [USER.insert().values(workspace=event.workspace, **row)]
+    changes: dict[str, dict[str, Any]] = {
+        "user_role_set": {"role": event.payload.get("role")},
+        "user_disabled": {"state": "disabled"},
+        "user_enabled": {"state": "active"},
+        "user_password_set": {},
+    }
+    if event.kind not in changes:
+        raise StoreError(f"journal: {event.kind} in {event.stream} is no event this tieout knows")
+    return [USER.update().where(*its).values(**changes[event.kind], changed_at=event.instant)]
+
+
+def _rules(event: Event, digest: str) -> list[Any]:
+    its = (RULES.c.workspace == event.workspace, RULES.c.digest == digest)
+    if event.kind == "rules_proposed":
+        row = {"digest": digest, "state": "proposed", "proposed_by": event.actor, "changed_at": event.instant}
+        changed = ", ".join(event.payload.get("changed", ()))
+        return [RULES.delete().where(*its), RULES.insert().values(workspace=event.workspace, changed=changed, **row)]
+    if event.kind == "rules_approved":
+        after = {"state": "approved", "approved_by": event.actor, "changed_at": event.instant}
+        return [RULES.update().where(*its).values(**after)]
+    raise StoreError(f"journal: {event.kind} in {event.stream} is no event this tieout knows")
+
+
+def _registered(event: Event, name: str) -> list[Any]:
+    """The register of runs, numbers and issued documents."""
     payload, place = event.payload, {"workspace": event.workspace}
-    name = event.stream.partition(":")[2]
     if event.kind == "run_sealed":
         return [
             RUN.insert().values(
@@ -155,6 +286,7 @@ def view_statements(event: Event) -> list[Any]:
                 status="sealed",
                 manifest_sha256=payload["manifest_sha256"],
                 sealed_at=event.instant,
+                definitions=payload.get("definitions"),
             )
         ]
     if event.kind in {"number_reserved", "number_confirmed", "number_released"}:

@@ -1,0 +1,1 @@
+"""The steps of the journal's schema, one file a version; run by ``store.schema``."""
