@@ -121,7 +121,7 @@ def test_a_decision_killed_before_its_commit_leaves_nothing_and_is_taken_once_wh
         for name in CASES:
             place["act"](name, store, journal)
         for name in CASES:
-            if name != "ASSIGN":
+            if name not in {"ASSIGN", "SPLIT"}:  # a part of the rest may be settled once more
                 with pytest.raises(TieoutError):
                     place["act"](name, store, journal)
     with journal.reading() as session:
