@@ -35,6 +35,11 @@ COMMANDS = {
     ),
     "journal": ("cli_journal", "app", "The journal: export and replay its events, see and approve changed rules."),
     "users": ("cli_journal", "users", "Who may do what: viewer, clerk, approver, admin."),
+    "schedule": (
+        "schedule",
+        "schedule",
+        "Run at the times in tieout.yaml, one run at a time; catch up what was missed.",
+    ),
     "rules": ("cli_rules", "app", "The auditors' files: check, test, list, show, diff."),
     "plan": ("cli_plan", "app", "A match plan before it counts: lint, tune."),
     "export": ("cli_sealed", "export", "Write the tables of a sealed run."),

@@ -25,7 +25,7 @@ from tieout.store.chain import GENESIS, Verdict, fault_of
 from tieout.store.connection import address, connect, first_line
 from tieout.store.fold import Event, canonical
 from tieout.store.session import BATCH, STREAM, Session, as_row, events_of
-from tieout.store.views import EVENT, VIEWS
+from tieout.store.views import EVENT, META, VIEWS
 
 __all__ = ["Journal", "Session", "utc_now"]
 
@@ -61,6 +61,9 @@ class Journal:
         except (sa.exc.SQLAlchemyError, StoreError) as exc:
             journal.close()
             raise SourceError(f"journal: {shown} cannot be opened: {first_line(exc.__cause__ or exc)}") from exc
+        except BaseException:
+            journal.close()
+            raise
         return journal
 
     def _prepare(self) -> None:
@@ -126,7 +129,7 @@ class Journal:
     def _view_fault(self) -> str | None:
         """The first row of a view that is not what its events add up to."""
         with Journal(sa.create_engine("sqlite://", poolclass=sa.StaticPool), self.workspace, self._clock) as copy:
-            copy._prepare()
+            META.create_all(copy._engine)
             with self._transaction("verify", write=False) as mine, copy._transaction("verify", write=True) as theirs:
                 _fold_again(mine, theirs, self.workspace, self._clock)
                 return next((fault for view in VIEWS if (fault := _difference(view, mine, theirs))), None)
