@@ -42,6 +42,11 @@ COMMANDS = {
     ),
     "rules": ("cli_rules", "app", "The auditors' files: check, test, list, show, diff."),
     "plan": ("cli_plan", "app", "A match plan before it counts: lint, tune."),
+    "serve": (
+        "cli_serve",
+        "serve",
+        "Open the workbench: queue, runs and rules in a browser, and the REST API under it.",
+    ),
     "export": ("cli_sealed", "export", "Write the tables of a sealed run."),
     "verify": (
         "cli_sealed",

@@ -190,6 +190,16 @@ def _payer(facts: Facts, lang: str) -> Iterator[str]:
         yield f"付款方识别依据：{ground}" if zh else f"the payer is known {ground}"
 
 
+def payer_words(payer: str, lang: str) -> str:
+    """How the payer is known, in a few words; from the evidence's ``payer``."""
+    words = {
+        "own": ("the customer", "该客户"),
+        "other": ("another customer", "其他客户"),
+        "unknown": ("not known", "未知"),
+    }
+    return words[payer][lang == "zh"] if payer in words else _word(_GROUNDS, payer, lang)
+
+
 def _sum(facts: Facts, lang: str) -> Iterator[str]:
     zh, items, pool = lang == "zh", facts.get("items"), facts.get("open_items")
     if facts.get("chosen"):

@@ -1,0 +1,110 @@
+"""``tieout serve``: the workbench and the REST API, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tieout import run as conductor
+from tieout.model.errors import SourceError, TieoutError
+from tieout.workspace import open_home
+
+__all__ = ["serve"]
+
+
+def serve(
+    workspace: Annotated[Path, typer.Argument(help="The folder with tieout.yaml.")] = Path(),
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    host_name: Annotated[
+        list[str] | None, typer.Option(help="A name under which browsers reach it; repeatable.")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option("--tls-cert", help="The TLS certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", help="Its private key, PEM.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy on this machine ends TLS before it.")
+    ] = False,
+) -> None:
+    """Open the workbench: the queue, runs and rules in a browser, and the REST API under it."""
+    try:
+        import uvicorn
+
+        from tieout.faces.web.app import make_app
+        from tieout.faces.web.desk import Desk
+        from tieout.store import pages
+    except ImportError as exc:
+        raise SourceError(
+            f"the workbench needs the extra 'web' (pip install 'tieout[web]'): {exc.name} is not there; "
+            "'tieout cases' works without"
+        ) from exc
+    secure = certificate is not None or behind_proxy
+    if not _is_loopback(host) and not secure:
+        raise TieoutError(
+            f"--host {host}: other machines reach it there; give --tls-cert and --tls-key, or --behind-proxy where a "
+            "proxy on this machine ends TLS"
+        )
+    for file in (certificate, key):
+        if file is not None and not file.is_file():
+            raise SourceError(f"{file}: there is no such file")
+    if (certificate is None) != (key is None):
+        raise TieoutError("--tls-cert and --tls-key go together")
+    home = open_home(workspace)
+    _is_free(host, port)
+    journal = conductor.open_journal(home)
+    pages.prepare(journal)
+    desk = Desk(home, journal, secure=secure)
+    if not desk.has_users():
+        desk.setup_token = secrets.token_urlsafe(24)
+    names = {"127.0.0.1", "localhost", "::1", *(name.lower() for name in host_name or ())}
+    names |= {host.lower()} if not _is_any(host) else set()
+    shown = host if not _is_any(host) else (host_name or ["localhost"])[0]
+    address = f"{'https' if secure else 'http'}://{f'[{shown}]' if ':' in shown else shown}"
+    address += "" if behind_proxy and host_name else f":{port}"
+    print(f"tieout: {home.entity['name']} at {address}  (Ctrl-C stops it)", flush=True)
+    if desk.setup_token:
+        print(
+            f"nobody may sign in yet; make the first administrator here, once:\n  {address}/set-up?token={desk.setup_token}",
+            flush=True,
+        )
+    if not desk.runs():
+        print(f"there is no run yet: 'tieout run {workspace}' fills the queue", flush=True)
+    try:
+        uvicorn.run(
+            make_app(desk, hosts=names),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=behind_proxy,
+            forwarded_allow_ips="127.0.0.1",
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            timeout_graceful_shutdown=5,
+        )
+    finally:
+        desk.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_any(host: str) -> bool:
+    return host in ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not bound
+
+
+def _is_free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as exc:
+        raise SourceError(f"{host}:{port} cannot be used: {exc.strerror or exc}; choose another --port") from exc

@@ -1,0 +1,164 @@
+"""The page of one case, and what is decided there."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.datastructures import QueryParams
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from tieout.cases import work
+from tieout.faces.web.acts import ACTS, Difference, Given, Settles, act
+from tieout.faces.web.case_view import case_view, open_items
+from tieout.faces.web.doors import Clerk, DeskOf, Fields, FieldsOf, Viewer
+from tieout.faces.web.queries import asked
+from tieout.faces.web.shell import back, lang_of, note, render
+from tieout.faces.web.words import Words
+from tieout.model.errors import NotFound, TieoutError
+from tieout.store.pages import case_page
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+KINDS = ("discount", "fee", "withholding", "rounding", "fx", "write_off")
+
+
+@router.get("/cases/{case_id}")
+def case(case_id: str, request: Request, desk: DeskOf, who: Viewer, find: str = "", q: str = "") -> HTMLResponse:
+    found = work.show_case(desk.journal, case_id)
+    view, items = None, []
+    rejected = _rejected(found["history"])
+    try:
+        with desk.run() as store:
+            view = case_view(store, found, lang_of(request), sorted(rejected))
+            if view and view.table == "payment" and who.may("clerk"):
+                party = found["party_id"] or next(
+                    (str(each.items[0].get("party_id") or "") for each in view.candidates), None
+                )
+                items = open_items(store, party_id=party, text=find[:100], currency=view.row["currency"])
+    except NotFound:
+        pass
+    desk.log_read(who, f"case {case_id}")
+    return render(
+        request,
+        "case.html",
+        who=who,
+        case=desk.shown(who, found),
+        view=view,
+        row=desk.shown(who, dict(view.row)) if view else {},
+        told=desk.shown(who, view.lines) if view else [],
+        items=items,
+        find=find,
+        kinds=KINDS,
+        proposer=_proposer(found),
+        neighbours=_neighbours(desk, case_id, q),
+        q=q,
+    )
+
+
+def _rejected(history: list[dict[str, Any]]) -> set[str]:
+    """The open items that the payment is not for, as people said for good."""
+    found: set[str] = set()
+    for each in history:
+        if each["kind"] == "case_rejected":
+            found |= set(map(str, each["payload"].get("not", ())))
+        elif each["kind"] == "case_rejection_undone":
+            found.discard(str(each["payload"].get("open_item_id")))
+    return found
+
+
+def _proposer(found: dict[str, Any]) -> str | None:
+    """Who proposed what now waits for a second person."""
+    if found["state"] != "proposed":
+        return None
+    return next((str(each["actor"]) for each in reversed(found["history"]) if each["kind"] == "case_proposed"), None)
+
+
+def _neighbours(desk: DeskOf, case_id: str, query: str) -> tuple[str | None, str | None]:
+    """The cases before and after this one on the page of the queue it was opened from."""
+    try:
+        wanted = asked(desk, QueryParams(query))
+        with desk.journal.reading() as session:
+            page = case_page(
+                session,
+                wanted.wanted,
+                sort=wanted.sort,
+                descending=wanted.descending,
+                after=wanted.after,
+                before=wanted.before,
+                limit=wanted.limit,
+            )
+    except TieoutError:
+        return None, None
+    if case_id not in page.ids:
+        return None, page.ids[0] if page.ids else None
+    at = page.ids.index(case_id)
+    return page.ids[at - 1] if at else None, page.ids[at + 1] if at + 1 < len(page.ids) else None
+
+
+@router.post("/cases/{case_id}")
+def decide(case_id: str, request: Request, desk: DeskOf, who: Clerk, fields: FieldsOf) -> RedirectResponse:
+    words = Words(lang_of(request))
+    name = fields.get("act", "")
+    try:
+        if name not in ACTS:
+            raise TieoutError(words.t("choose what to do", "请选择操作"))
+        state = act(desk, who, case_id, name, _given(fields, words))
+        note(
+            who,
+            words.t(
+                f"{case_id}: done; the case is {words.word(state)}", f"{case_id}：已完成，状态为“{words.word(state)}”"
+            ),
+        )
+    except (TieoutError, ValidationError) as exc:
+        note(who, _plain(exc), good=False)
+    return back(fields.get("back") or f"/cases/{case_id}")
+
+
+def _plain(exc: Exception) -> str:
+    if isinstance(exc, ValidationError):
+        first = exc.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(exc)
+
+
+def _given(fields: Fields, words: Words) -> Given:
+    """The form as the API would have it."""
+    amounts = fields.starting("amount:")
+    differences = []
+    for item, text in fields.starting("difference:").items():
+        if text.strip() and item in fields.all("item"):
+            kind = fields.get(f"kind:{item}", "rounding")
+            differences.append(Difference(open_item_id=item, kind=kind, amount=_amount(text, words)))  # type: ignore[arg-type]
+    settles = [
+        Settles(open_item_id=item, amount=_amount(amounts[item], words) if amounts.get(item, "").strip() else None)
+        for item in fields.all("item")
+    ]
+    reason = fields.get("reason", "").strip() or fields.get("usual", "")
+    return Given(
+        reason=reason,
+        to=fields.get("to", ""),
+        party_id=fields.get("party_id", ""),
+        open_item_id=fields.get("open_item_id", ""),
+        settles=settles,
+        differences=differences,
+        rest="open" if fields.get("rest") else "none",
+    )
+
+
+def _amount(text: str, words: Words) -> Decimal:
+    """An amount as a person types it: 1,200.50 and 1200.50 alike; 1.200,50 too."""
+    signs = text.strip().replace(" ", "").replace("\u00a0", "")
+    comma, dot = signs.rfind(","), signs.rfind(".")
+    if comma > dot and len(signs) - comma - 1 in (1, 2):
+        signs = signs.replace(".", "").replace(",", ".")
+    try:
+        amount = Decimal(signs.replace(",", ""))
+    except InvalidOperation as exc:
+        raise TieoutError(words.t(f"{text[:20]!r} is no amount", f"“{text[:20]}”不是金额")) from exc
+    if not amount.is_finite():
+        raise TieoutError(words.t(f"{text[:20]!r} is no amount", f"“{text[:20]}”不是金额"))
+    return amount

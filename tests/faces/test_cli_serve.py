@@ -1,0 +1,64 @@
+"""``tieout serve``: where it listens, and what it says before it does."""
+
+import socket
+
+import pytest
+
+from tests.faces.web.conftest import write_workspace
+from tieout.faces import cli_serve
+from tieout.model.errors import SourceError, TieoutError
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    write_workspace(tmp_path / "w")
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What uvicorn would have been started with."""
+    calls = []
+    monkeypatch.setattr("uvicorn.run", lambda app, **options: calls.append({"app": app, **options}))
+    return calls
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org"])
+def test_other_machines_are_served_by_tls_or_a_proxy_only(workspace, started, host):
+    with pytest.raises(TieoutError, match="--tls-cert"):
+        cli_serve.serve(workspace, host=host, port=8765)
+    assert started == []
+
+
+def test_a_fresh_workspace_prints_the_link_for_the_first_administrator(workspace, started, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    cli_serve.serve(workspace, port=port)
+    told = capsys.readouterr().out
+    token = told.partition("/set-up?token=")[2].split()[0]
+    assert len(token) >= 24
+    assert f"there is no run yet: 'tieout run {workspace}'" in told
+    [call] = started
+    assert (call["host"], call["port"], call["access_log"], call["proxy_headers"]) == ("127.0.0.1", port, False, False)
+    assert call["app"].state.desk.setup_token == token
+
+
+def test_behind_a_proxy_cookies_are_for_https(workspace, started):
+    cli_serve.serve(workspace, port=8766, behind_proxy=True, host_name=["tieout.example.org"])
+    [call] = started
+    assert call["app"].state.desk.secure
+    assert call["proxy_headers"]
+
+
+def test_a_port_that_is_taken_is_named(workspace, started):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SourceError, match="choose another --port"):
+        cli_serve.serve(workspace, port=taken.getsockname()[1])
+    assert started == []
+
+
+def test_certificate_and_key_go_together(workspace, started, tmp_path):
+    with pytest.raises(SourceError, match="there is no such file"):
+        cli_serve.serve(workspace, certificate=tmp_path / "nope.pem")
+    (tmp_path / "c.pem").write_text("x", "utf-8")
+    with pytest.raises(TieoutError, match="go together"):
+        cli_serve.serve(workspace, certificate=tmp_path / "c.pem")
