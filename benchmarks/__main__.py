@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import assign, documents, match, names, rules, sums, table
+from benchmarks import assign, documents, match, names, queue, rules, sums, table
 
 
 @dataclass
@@ -36,6 +36,7 @@ BENCHMARKS = {
     "sums": sums.measure,
     "assign": assign.measure,
     "names": names.measure,
+    "queue": queue.measure,
 }
 
 

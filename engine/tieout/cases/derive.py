@@ -126,27 +126,28 @@ def facts_query(as_of: dt.date) -> Query:
     """Makes ``case_fact``: what the conditions of routes and patterns see of each exception.
 
     object_date is that of the payment's booking, the open item's document (of an overdue one its due day), the
-    invoice's issue; null for files and parties. amount is without sign. batch is 0, and numbers the inline tests.
+    invoice's issue; null for files and parties. account is the other side's of a payment. amount is without sign. batch is 0, and numbers the inline tests.
     """
     return Query(
         "facts of exceptions",
         """
 create or replace table case_fact as
 with objects as (
-  select 'payment' as "table", payment_id as object_id, min(booking_date) as object_date, null as due_date
+  select 'payment' as "table", payment_id as object_id, min(booking_date) as object_date, null as due_date,
+    regexp_replace(upper(min(counterparty_account)), '[^A-Z0-9]', '', 'g') as account
   from payment group by payment_id
   union all
-  select 'open_item', open_item_id, min(coalesce(document_date, posting_date, due_date)), min(due_date)
+  select 'open_item', open_item_id, min(coalesce(document_date, posting_date, due_date)), min(due_date), null
   from open_item group by open_item_id
   union all
-  select 'cleared_item', cleared_item_id, min(coalesce(document_date, posting_date, due_date)), min(due_date)
+  select 'cleared_item', cleared_item_id, min(coalesce(document_date, posting_date, due_date)), min(due_date), null
   from cleared_item group by cleared_item_id
   union all
-  select 'invoice', invoice_id, min(issue_date), null from invoice group by invoice_id
+  select 'invoice', invoice_id, min(issue_date), null, null from invoice group by invoice_id
   union all
-  select 'billing_line', billing_document, min(issue_date), null from billing_line group by billing_document
+  select 'billing_line', billing_document, min(issue_date), null, null from billing_line group by billing_document
 )
-select 0 as batch, e.exception_id, e.reason, e."table", e.object_id, e.related_id, e.party_id, e.currency, e.source,
+select 0 as batch, e.exception_id, e.reason, e."table", e.object_id, e.related_id, e.party_id, e.currency, e.source, o.account,
   abs(e.amount) as amount,
   case when e.reason = 'overdue_open_item' then o.due_date else o.object_date end as object_date,
   date_diff('day', case when e.reason = 'overdue_open_item' then o.due_date else o.object_date end, $as_of) as age_days

@@ -21,7 +21,7 @@ _SCHEMA = {
     "batch": pl.Int64,
     "exception_id": pl.String,
     **dict.fromkeys(
-        ("reason", "table", "object_id", "related_id", "party_id", "currency", "source", "amount"), pl.String
+        ("reason", "table", "object_id", "related_id", "party_id", "currency", "source", "account", "amount"), pl.String
     ),
     "object_date": pl.Date,
     "age_days": pl.Int64,

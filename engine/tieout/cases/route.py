@@ -225,15 +225,23 @@ def _pattern_query(pattern: Pattern, codes: Codes) -> Query:
     reasons = sorted({text for event in pattern.events for text in _listed(event["reason"])})
     parameters = {**parameters, **{f"r{n}": reason for n, reason in enumerate(reasons)}}
     wanted = ", ".join(f"$r{n}" for n in range(len(reasons)))
-    known = " and ".join(f"{quote(name)} is not null" for name in pattern.same)
+    known = " and ".join(f"{quote(name)} is not null" for name in (*pattern.same, *pattern.different))
+    # Of those that agree in the columns that must differ, one takes part: the newest.
+    apart = ", ".join(quote(name) for name in ("batch", *pattern.same, *pattern.different))
+    alone = f"qualify row_number() over (partition by {apart} order by object_date desc, exception_id desc) = 1"
+    alone = alone if pattern.different else ""
     return Query(
         f"pattern {pattern.id}",
         f"""
-with taking_part as (
+with wanted as (
+  select * from case_fact
+  where reason in ({wanted}) and object_date is not null and {known}
+  {alone}
+),
+taking_part as (
   select *, count(*) over (partition by {keys}) as size,
          row_number() over (partition by {keys} order by object_date desc, exception_id desc) as newest
-  from case_fact
-  where reason in ({wanted}) and object_date is not null and {known}
+  from wanted
 )
 select dense_rank() over (order by {keys}) as "group", date_diff('day', date '1970-01-01', object_date) as day,
   exception_id, batch{named}{listed}

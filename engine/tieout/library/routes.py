@@ -68,6 +68,7 @@ def _pattern(node: Node) -> Pattern:
         title=parse_text(node["title"]),
         events=tuple({key: value for key, value in event.plain().items() if key != "as"} for event in node["events"]),
         same=tuple(node.plain("same")),
+        different=tuple(node.plain("different", [])),
         within_days=node.plain("within_days"),
         then=_then(node["then"]),
         location=node["id"].location,

@@ -260,6 +260,8 @@ class Pattern:
     within_days: int
     then: Dict[str, Any]
     location: Location
+    different: tuple[str, ...] = ()
+    """The columns in which no two of them agree."""
 
 
 @dataclass(frozen=True, slots=True)
