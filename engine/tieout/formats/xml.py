@@ -13,7 +13,7 @@ from lxml import etree
 
 from tieout.model.errors import FormatError, Location
 
-__all__ = ["LIMIT_BYTES", "Element", "element", "line_of", "local_name", "namespace", "parse", "size", "walk"]
+__all__ = ["LIMIT_BYTES", "Element", "element", "line_of", "local_name", "namespace", "parse", "walk"]
 
 Element: TypeAlias = etree._Element
 
@@ -107,16 +107,6 @@ def line_of(element: Element) -> int:
     """The line on which an element starts, from 1; 0 where it is unknown."""
     line = element.sourceline
     return line if isinstance(line, int) else 0
-
-
-_SIZE = etree.XPath("count(/descendant::*) + count(/descendant::*/@*)")
-
-
-def size(root: Element) -> int:
-    """How many elements and attributes the document has."""
-    count = _SIZE(root)
-    assert isinstance(count, float)
-    return int(count)
 
 
 def walk(element: Element, names: tuple[str, ...]) -> Iterator[Element]:

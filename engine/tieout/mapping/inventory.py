@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import polars as pl
 
-from tieout.formats import xml
 from tieout.formats.xml import Element
 from tieout.mapping.values import SPACE
 
@@ -57,6 +56,8 @@ class Shapes:
     def __init__(self) -> None:
         self.known: dict[Signature, tuple[int, int]] = {}
         """Signature to the shape's number and how many numbers its content takes."""
+        self.sections: dict[Any, Any] = {}
+        """What is known of sections (``section``), by node of the trie."""
         self._fresh: list[tuple[Any, ...]] = []
 
     def make(
@@ -97,6 +98,21 @@ class Shapes:
         return pl.DataFrame(fresh, schema=_SHAPE, orient="row").unique(["shape", "ordinal"], maintain_order=True)
 
 
+class Places(Protocol):
+    """The places of a section: number, first number and shape of each, and the position of its element."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]: ...
+    @property
+    def firsts(self) -> tuple[int, ...]: ...
+    @property
+    def shapes(self) -> tuple[int, ...]: ...
+    @property
+    def places(self) -> tuple[int, ...]: ...
+    @property
+    def size(self) -> int: ...
+
+
 class Inventory:
     """The places of one walk's documents.
 
@@ -106,50 +122,47 @@ class Inventory:
     def __init__(self, shapes: Shapes, names: Names, valued: frozenset[str]) -> None:
         self.shapes = shapes
         self._names, self._valued = names, valued
-        self.places: list[int] = []
-        """Five numbers a place: document, element_no, shape, first_no, line."""
-        self.next = 1
-        self.odd: set[str] = set()
-        """Paths at which an element was seen that holds attributes or elements."""
-        self._start = 0
+        self._next = 1
+        self._sections: list[tuple[int, int, int]] = []
+        """Document, number to add, and how many places."""
+        self._numbers: list[int] = []
+        self._firsts: list[int] = []
+        self._shapes: list[int] = []
+        self._lines: list[int] = []
 
     def begin(self) -> None:
         """Begins a document."""
-        self.next, self._start = 1, len(self.places)
+        self._next = 1
 
-    def agrees(self, root: Element) -> bool:
-        """Whether all elements and attributes of the document were counted."""
-        return xml.size(root) == self.next
+    def place(self, signature: Sequence[Any], home: str, document: int, number: int, line: int) -> int:
+        """Notes an element with what it holds, and returns the number of the first element in it."""
+        shape, size = self.shape(signature, home)
+        first = self._next
+        self._next = first + size
+        self._sections.append((document, 0, 1))
+        self._numbers.append(number)
+        self._firsts.append(first)
+        self._shapes.append(shape)
+        self._lines.append(line)
+        return first
 
-    def recount(self, root: Element, document: int, home: str) -> None:
-        """Takes the document's inventory again, looking into every element."""
-        del self.places[self._start :]
-        self.next = 1
-        if len(self.odd) > 10_000:
-            self.odd.clear()
-        self._recount(root, "", 0, 0, document, home)
+    def repeat(self, pattern: Places, elements: Sequence[Element], document: int, number: int) -> None:
+        """Notes all places of a section; number: that of its own element."""
+        base = self._next
+        self._next = base + pattern.size
+        self._sections.append((document, base, len(pattern.places)))
+        own = len(self._numbers)
+        self._numbers += pattern.numbers
+        self._numbers[own] = number - base
+        self._firsts += pattern.firsts
+        self._shapes += pattern.shapes
+        lines: list[Any] = [elements[at].sourceline for at in pattern.places]
+        self._lines += lines
 
-    def _recount(self, element: Element, path: str, number: int, depth: int, document: int, home: str) -> None:
-        signature: list[Any] = [path, self.shown(element.items()) if element.keys() else None]
-        inner: list[tuple[Element, str, int]] = []
-        for child in element:
-            below, items = _below(path, self._names.show(str(child.tag), home)), child.items()
-            if len(child):
-                inner.append((child, below, len(signature) - 2))
-                signature.append(below)
-                self.odd.add(below)
-                continue
-            signature.append(self.leaf(below, child.text, items))
-            if items:
-                self.odd.add(below)
+    def shape(self, signature: Sequence[Any], home: str) -> tuple[int, int]:
+        """The shape of an element, and how many numbers its content takes."""
         key = tuple(signature)
-        shape, size = self.shapes.known.get(key) or self.shaped(key, home)
-        first = self.next
-        self.next += size
-        self.places += (document, number, shape, first, xml.line_of(element))
-        if depth < DEPTH:
-            for child, below, ordinal in inner:
-                self._recount(child, below, first + ordinal, depth + 1, document, home)
+        return self.shapes.known.get(key) or self.shaped(key, home)
 
     def leaf(self, path: str, text: str | None, items: Items) -> Any:
         """What a signature says of an element without elements: its path, and maybe that it is blank and its attributes."""
@@ -176,9 +189,15 @@ class Inventory:
 
     def frame(self, names: Sequence[str]) -> pl.DataFrame:
         """The rows of ``element_place``; names: invoice_id by document."""
-        columns = [pl.Series(self.places[n::5], dtype=pl.Int64) for n in range(5)]
-        ids = pl.Series(names, dtype=pl.String).gather(columns[0])
-        return pl.DataFrame([ids, *columns[1:]], schema=_PLACE)
+        spread = pl.DataFrame(
+            self._sections, schema=dict.fromkeys(("document", "base", "count"), pl.Int64), orient="row"
+        )
+        spread = spread.select(pl.col("document", "base").repeat_by("count").explode())
+        base = spread["base"]
+        columns = [pl.Series(each, dtype=pl.Int64) for each in (self._numbers, self._shapes, self._firsts, self._lines)]
+        columns[3] = columns[3].fill_null(0)
+        ids = pl.Series(names, dtype=pl.String).gather(spread["document"])
+        return pl.DataFrame([ids, columns[0] + base, columns[1], columns[2] + base, columns[3]], schema=_PLACE)
 
 
 def _below(path: str, name: str) -> str:

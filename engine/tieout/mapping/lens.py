@@ -15,7 +15,7 @@ from tieout.mapping.inventory import Inventory, Shapes
 from tieout.mapping.lens_compile import Plan, compile_plan, texts_of
 from tieout.mapping.lens_read import read_tables
 from tieout.mapping.lens_write import write
-from tieout.mapping.trie import Walk
+from tieout.mapping.walk import Walk
 from tieout.model.definitions import Mapping
 from tieout.model.records import Finding
 

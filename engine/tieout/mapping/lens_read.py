@@ -15,8 +15,9 @@ import polars as pl
 from tieout.mapping.as_written import SCHEMA, odd_texts
 from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source, texts_of
 from tieout.mapping.lens_rows import enclosing, first, rows_of, seen
-from tieout.mapping.trie import Problem, Row, Walk
+from tieout.mapping.trie import Row
 from tieout.mapping.values import POLARS, SPACE, decimal_text, typed
+from tieout.mapping.walk import Problem, Walk
 from tieout.model.canon import CANON, Column
 from tieout.model.records import Finding
 

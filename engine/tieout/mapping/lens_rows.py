@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from tieout.mapping.lens_compile import Block, Plan, Source
-from tieout.mapping.trie import Row, Walk
+from tieout.mapping.trie import Row
 from tieout.mapping.values import SPACE, decimal_text
+from tieout.mapping.walk import Walk
 from tieout.model.records import Finding
 
 __all__ = ["enclosing", "first", "rows_of", "seen"]

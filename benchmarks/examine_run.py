@@ -1,0 +1,24 @@
+"""``tieout validate`` on a folder in a process of its own, so that its peak memory and CPU seconds are known. See ``documents``."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from tieout.examine import findings
+
+
+def main(folder: str, jobs: str) -> None:
+    since = time.perf_counter()
+    found = sum(frame.height for frame in findings([Path(folder)], jobs=int(jobs)))
+    own, workers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = sum(each.ru_utime + each.ru_stime for each in (own, workers))
+    peak = max(own.ru_maxrss, workers.ru_maxrss) / 2**20
+    print(json.dumps({"wall": time.perf_counter() - since, "cpu": cpu, "peak": peak, "findings": found}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
