@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,12 @@ def measure(scale: float, stopwatch: Callable[[Callable[[], object]], float]) ->
         documents = invoices(int(count * scale), lines)
         official = _official(documents[: 2000 // (lines + 9)])
         floor, intake = _least(
-            lambda documents=documents: [etree.fromstring(each.content) for each in documents],
-            lambda documents=documents: read_documents(documents, mappings),
+            partial(_parse, documents),
+            partial(read_documents, documents, mappings),
         )
-        kept = Store.create(limits=Limits(threads=1))
-        with kept as store:
-            appended = _cpu(lambda documents=documents, store=store: _append(store, documents, mappings)) - intake
-            (again,) = _least(lambda store=store: check.check(store, packs, as_of=dt.date(2026, 11, 1)))
+        with Store.create(limits=Limits(threads=1)) as store:
+            appended = _cpu(partial(_append, store, documents, mappings)) - intake
+            (again,) = _least(partial(check.check, store, packs, as_of=dt.date(2026, 11, 1)))
         n = len(documents)
         whole = intake + max(appended, 0) + again
         yield (
@@ -89,6 +89,11 @@ def _growth(scale: float) -> Iterator[str]:
                 f"validate, {n:,} files, {jobs} processes: {told['wall']:.1f} s, CPU {told['cpu']:.1f} s, "
                 f"{n / told['wall']:,.0f} a second, peak memory of a process {told['peak']:.2f} GiB"
             )
+
+
+def _parse(documents: Sequence[Document]) -> None:
+    for each in documents:
+        etree.fromstring(each.content)
 
 
 def _append(store: Store, documents: Sequence[Document], mappings: Sequence[Any]) -> None:
