@@ -76,8 +76,8 @@ DOORS = {
     "circuitbreaker": {"connect/http.py"},
     "authlib": {"connect/http_auth.py", "faces/simulator/oauth.py"},
     "cryptography": {"connect/platform_functions.py", "faces/simulator/ksef.py"},
-    "jmespath": {"connect/template.py", "library/platforms.py"},
-    "uvicorn": {"faces/cli_serve.py"},
+    "jmespath": {"connect/template.py", "connect/platform_functions.py", "library/platforms.py"},
+    "uvicorn": {"faces/cli_serve.py", "faces/simulator/server.py"},
     "pydantic": {"faces/web/acts.py", "faces/web/api.py", "faces/web/pages_case.py"},
 }
 
@@ -97,6 +97,8 @@ TOP = {
     "difference": "run",
     "tuning": "run",
     "forecast": "run",
+    "exchange": "run",
+    "tracing": "run",
 }
 
 

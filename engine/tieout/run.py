@@ -22,10 +22,10 @@ from typing import Any
 
 import polars as pl
 
-from tieout import intake
+from tieout import exchange, intake
 from tieout.cases import apply, queue, rulings
 from tieout.closing import carry, totals
-from tieout.issuing import generate
+from tieout.issuing import generate, told
 from tieout.matching import corners, platform, reconcile, three_way
 from tieout.model.canon import CANON
 from tieout.model.definitions import MatchPlan
@@ -88,12 +88,15 @@ def run(
             last = max(workspace.home.sealed(), key=lambda each: each.name, default=None)
             before = read_manifest(last)["definitions"] if last else {}
             rulings.admit(journal, workspace.fingerprint, before, actor=actor)
+        news = _news(workspace, journal, clock)
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         with _unfinished(workspace.home.runs / f".{run_id}.partial") as folder:
             conductor = _Conductor(workspace, folder, run_id, as_of, progress, journal)
+            conductor.notes += news
             manifest = conductor.conduct(started, clock)
             sealed = _seal(folder, workspace.home.runs / run_id, manifest)
         _journal(journal, sealed)
+        conductor.notes += _sent(workspace, journal, clock)
     return Sealed(sealed, manifest, tuple(conductor.unread), tuple(conductor.notes))
 
 
@@ -148,6 +151,7 @@ class _Conductor:
             )
             self._match(store)
             self._issue(store)
+            told.refusals(store, self.journal, as_of=self.as_of)
             self.progress.start("cases")
             settled = queue.settle(store, self.journal, workspace.routes, as_of=as_of)
             self.notes += settled.notes
@@ -176,8 +180,12 @@ class _Conductor:
     def _intake(self, store: Store) -> None:
         self.progress.start("intake")
         self.unread = intake.take_in(
-            store, self.workspace.inputs, list(self.workspace.catalogue.mappings.values()), progress=self.progress
+            store,
+            (*self.workspace.inputs, *exchange.received(self.workspace)),
+            list(self.workspace.catalogue.mappings.values()),
+            progress=self.progress,
         )
+        told.tell(store, self.journal, as_of=self.as_of)
         self._step(
             "intake",
             documents=store.count("document"),
@@ -309,6 +317,31 @@ def _seal(partial: Path, sealed: Path, manifest: Mapping[str, Any]) -> Path:
     finally:
         os.close(handle)
     return sealed
+
+
+def _news(workspace: Workspace, journal: Journal, clock: Clock) -> list[str]:
+    """Asks the platforms that are to be asked before each run; what went wrong with them, a sentence each."""
+    return _exchanged(exchange.sync, workspace, journal, clock)
+
+
+def _sent(workspace: Workspace, journal: Journal, clock: Clock) -> list[str]:
+    """Writes down what is to be sent, and sends it to the platforms that get what a run issued; what went wrong."""
+    exchange.prepare(workspace, journal)
+    return _exchanged(exchange.send, workspace, journal, clock)
+
+
+def _exchanged(
+    ask: Callable[..., list[exchange.Done]], workspace: Workspace, journal: Journal, clock: Clock
+) -> list[str]:
+    """A platform that cannot be reached costs a note, never the run."""
+    names = [link.name for link in workspace.platforms if link.automatic]
+    try:
+        done = ask(workspace, journal, only=names, clock=clock) if names else []
+    except SourceError as exc:
+        return [exc.message]
+    return [
+        line if line.startswith(each.platform) else f"{each.platform}: {line}" for each in done for line in each.trouble
+    ]
 
 
 def _run_before(workspace: Workspace, as_of: dt.date) -> tuple[Path | None, dt.date | None]:

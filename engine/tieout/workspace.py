@@ -23,11 +23,12 @@ from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.definitions import MatchPlan, RoutePlan, RuleSet
 from tieout.model.errors import DefinitionError, Location, Mistake
+from tieout.model.platforms import PlatformPlan
 from tieout.model.policy import Policy
 from tieout.model.ports import Input, QuerySource, Source
 from tieout.store.engine import Limits
 
-__all__ = ["Home", "Workspace", "open_home", "open_workspace"]
+__all__ = ["Home", "Link", "Workspace", "open_home", "open_workspace"]
 
 _NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -59,6 +60,20 @@ class Home:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A platform of a workspace: which description, where, with what settings; settings may be secrets."""
+
+    name: str
+    plan: PlatformPlan
+    base_url: str
+    settings: Mapping[str, str] = field(repr=False)
+    certificates: str | None = None
+    series: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
+    automatic: bool = False
+
+
+@dataclass(frozen=True)
 class Workspace:
     """A folder with a tieout.yaml and everything it names, checked as a whole: ready to run."""
 
@@ -70,6 +85,7 @@ class Workspace:
     plans: tuple[MatchPlan, ...]
     routes: RoutePlan
     issuing: Mapping[str, Any] | None
+    platforms: tuple[Link, ...]
     fail_on: str
     limits: Limits
     fingerprint: Mapping[str, str]
@@ -148,6 +164,7 @@ class _Opening:
             plans=self._plans(catalogue),
             routes=self._one("routing", catalogue.routes, "routing") or catalogue.routes["default"],
             issuing=self._issuing(catalogue),
+            platforms=tuple(link for link in self._links(catalogue) if link),
             fail_on=node.plain("fail_on", "never"),
             limits=Limits(**node.plain("limits", {})),
             fingerprint={
@@ -270,6 +287,39 @@ class _Opening:
                 self.mistakes.append(pack.mistake(f"issuing: no rule pack {pack.value!r}{near}"))
         settings: Mapping[str, Any] = node.plain()
         return settings
+
+    def _links(self, catalogue: Catalogue) -> Iterator[Link | None]:
+        """The platforms, each with every setting its file asks for."""
+        block = self.node.get("platforms")
+        for name, node in block.items() if block else ():
+            profile = str(node.plain("profile", name))
+            plan = catalogue.platforms.get(profile)
+            if plan is None:
+                place = node.get("profile") or node
+                near = did_you_mean(profile, catalogue.platforms)
+                self.mistakes.append(place.mistake(f"platform {name}: no platform file {profile!r}{near}"))
+                continue
+            given = dict(node["settings"].items()) if node.get("settings") else {}
+            for key, each in given.items():
+                if key not in plan.settings:
+                    near = did_you_mean(key, plan.settings)
+                    self.mistakes.append(each.mistake(f"platform {name}: {profile} has no setting '{key}'{near}"))
+            for key in node.plain("mappings", []):
+                if key not in catalogue.mappings:
+                    near = did_you_mean(key, catalogue.mappings)
+                    self.mistakes.append(node["mappings"].mistake(f"platform {name}: no mapping '{key}'{near}"))
+            settings = {key: self._filled(each) for key, each in given.items()}
+            base = self._filled(node["base_url"]) if node.get("base_url") else plan.base_url
+            yield Link(
+                name=name,
+                plan=plan,
+                base_url=base or plan.base_url,
+                settings={key: value for key, value in settings.items() if value is not None},
+                certificates=str(self.folder / node.plain("certificates")) if node.get("certificates") else None,
+                series=tuple(node.plain("series", ())),
+                mappings=tuple(node.plain("mappings", ())),
+                automatic=bool(node.plain("automatic", False)),
+            )
 
     def _query_files(self) -> Iterator[Path]:
         for _, node in self.node["sources"].items():

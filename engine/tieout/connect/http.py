@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from types import TracebackType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -279,7 +280,7 @@ class Http:
                 policy = self.policy
                 self._client = httpx.Client(
                     timeout=httpx.Timeout(policy.read_s, connect=policy.connect_s),
-                    verify=ssl.create_default_context(cafile=self._verify) if isinstance(self._verify, str) else True,
+                    verify=_trusted(self._verify if isinstance(self._verify, str) else None),
                     transport=self._transport,
                     limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
                     trust_env=not _is_loopback(self.base_url),
@@ -367,6 +368,15 @@ def pages(http: Http, method: str, path: str, paging: Paging, *, most: int = 100
 
 
 # --- small parts ---
+
+
+@cache
+def _trusted(authority: str | None) -> ssl.SSLContext:
+    """The certificates to trust: the usual ones, or those of the file; read once, for it takes a while."""
+    try:
+        return ssl.create_default_context(cafile=authority) if authority else httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as exc:
+        raise SourceError(f"{authority}: the certificates cannot be read: {exc}") from exc
 
 
 def _wait(policy: Policy) -> Callable[[tenacity.RetryCallState], float]:

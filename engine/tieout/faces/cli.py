@@ -28,6 +28,11 @@ COMMANDS = {
         "Write invoices in another format, through the canonical tables; name what that format cannot carry.",
     ),
     "explain": ("cli_sealed", "explain", "Why it matched, or what was considered and the first condition that failed."),
+    "transmit": ("cli_transmit", "transmit", "Send what was issued to the platforms, each document exactly once."),
+    "sync": ("cli_transmit", "sync", "Fetch statuses, legal documents and received documents from the platforms."),
+    "cancel": ("cli_transmit", "cancel", "Cancel an invoice at its platform, where and as long as that allows it."),
+    "trace": ("cli_transmit", "trace", "The whole story of one invoice across ledger, documents, platform and bank."),
+    "platform-sim": ("cli_transmit", "platform_sim", "A platform on this machine to rehearse with, faults included."),
     "cases": (
         "cli_cases",
         "app",

@@ -23,10 +23,12 @@ from tieout.library.rules import Packs, RuleFile, parse_packs
 from tieout.library.yamlfile import Node
 from tieout.model.definitions import Code, Mapping, MatchPlan, RoutePlan, RuleSet
 from tieout.model.errors import DefinitionError, Location, Mistake
+from tieout.model.platforms import PlatformPlan
 
 __all__ = ["Catalogue", "shipped"]
 
 LAYERS = ("shipped", "workspace", "tried")
+PLATFORMS = "mappings/platforms"
 
 
 def shipped(kind: str) -> Path:
@@ -44,6 +46,7 @@ class Catalogue:
     plans: Dict[str, MatchPlan]
     routes: Dict[str, RoutePlan]
     code_lists: Dict[str, tuple[Code, ...]] = field(default_factory=dict)
+    platforms: Dict[str, PlatformPlan] = field(default_factory=dict)
     fingerprint: Dict[str, str] = field(default_factory=dict)
     """sha256 of every file that was read, by its name below ``shipped/`` or ``workspace/``."""
     ignored: Dict[str, str] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class Catalogue:
         plans, wrong = inherited(loading.keyed("rules/matching", parse_plan))
         loading.mistakes += wrong
         routes = loading.keyed("rules/routing", parse_routes)
+        platforms = loading.keyed(PLATFORMS, _parse_platform)
         if loading.mistakes:
             raise DefinitionError(loading.mistakes)
         return cls(
@@ -90,6 +94,7 @@ class Catalogue:
             plans=MappingProxyType(plans),
             routes=MappingProxyType(routes),
             code_lists=MappingProxyType(code_lists),
+            platforms=MappingProxyType(platforms),
             fingerprint=MappingProxyType(dict(sorted(loading.fingerprint.items()))),
             ignored=MappingProxyType(packs.ignored),
             warnings=tuple(packs.warnings),
@@ -142,6 +147,8 @@ class _Loading:
             return
         for path in sorted((root / folder).glob(pattern)):
             inside = path.relative_to(root).as_posix()
+            if folder == "mappings" and inside.startswith(f"{PLATFORMS}/"):
+                continue
             yield _File(path, layer, inside if layer == "shipped" else str(path), f"{layer}/{inside}")
 
     def _tried_files(self, folder: str, pattern: str) -> Iterator[_File]:
@@ -219,6 +226,13 @@ class _Loading:
                 mine[made.id] = replace(made, fingerprint=self.fingerprint[file.key])
             found.update(mine)
         return dict(sorted(found.items()))
+
+
+def _parse_platform(node: Node) -> tuple[PlatformPlan | None, list[Mistake]]:
+    """As ``parse_platform``; its expression library is only loaded where there is a platform file to check."""
+    from tieout.library.platforms import parse_platform
+
+    return parse_platform(node)
 
 
 def _place_of(file: Path) -> str:

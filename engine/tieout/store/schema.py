@@ -17,7 +17,7 @@ from tieout.store.views import SCHEMA
 
 __all__ = ["VERSION", "upgrade", "version"]
 
-VERSION = 2
+VERSION = 3
 REVISIONS = "journal_revision"
 SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -163,7 +163,42 @@ DECISION = sa.Table(
     sa.Index("journal_decision_payment", "workspace", "payment_id"),
     sa.Index("journal_decision_item", "workspace", "open_item_id"),
 )
-VIEWS = (CASE, RUN, NUMBER, DOCUMENT, USER, RULES, DECISION)
+TRANSMISSION = sa.Table(
+    "journal_transmission",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("transmission_id", TEXT, primary_key=True),
+    *(
+        sa.Column(name, TEXT)
+        for name in (
+            "platform", "document_id", "invoice_number", "issue_date", "file", "sha256", "mapping", "currency", "state",
+            "platform_id", "document_number", "message", "code", "session", "worker", "idempotency_key", "prepared_at",
+            "sent_at", "accepted_at", "changed_at", "said_at", "stored",
+        )
+    ),
+    sa.Column("amount", Money),
+    sa.Column("attempts", INTEGER),
+    sa.UniqueConstraint("workspace", "platform", "document_id"),
+    sa.Index("journal_transmission_state", "workspace", "platform", "state"),
+    sa.Index("journal_transmission_platform_id", "workspace", "platform", "platform_id"),
+)  # fmt: skip
+CURSOR = sa.Table(
+    "journal_cursor",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("value", TEXT, nullable=False),
+    sa.Column("changed_at", TEXT, nullable=False),
+)
+CALLBACK = sa.Table(
+    "journal_callback",
+    META,
+    sa.Column("workspace", TEXT, primary_key=True),
+    sa.Column("platform", TEXT, primary_key=True),
+    sa.Column("message_id", TEXT, primary_key=True),
+    sa.Column("received_at", TEXT, nullable=False),
+)
+VIEWS = (CASE, RUN, NUMBER, DOCUMENT, USER, RULES, DECISION, TRANSMISSION, CURSOR, CALLBACK)
 
 # Beside the events, and in no export: what a password is checked against.
 CREDENTIAL = sa.Table(
@@ -311,7 +346,64 @@ def _registered(event: Event, name: str) -> list[Any]:
                 **{k: payload.get(k) for k in ("invoice_number", "sha256", "file", "series", "run_id", "number")},
             )
         ]
+    if event.kind in TRANSMISSION_KINDS:
+        return _transmission(event, name)
+    if event.kind == "cursor_moved":
+        key = {**place, "name": name}
+        return [
+            CURSOR.delete().where(*(CURSOR.c[column] == value for column, value in key.items())),
+            CURSOR.insert().values(**key, value=payload["value"], changed_at=event.instant),
+        ]
+    if event.kind == "callback_received":
+        row = {"platform": name, "message_id": payload["message_id"], "received_at": event.instant}
+        return [CALLBACK.insert().values(**place, **row)]
     raise StoreError(f"journal: {event.kind} in {event.stream} is no event this tieout knows")
+
+
+# What each event of a transmission makes of it; what its payload names changes with it.
+TRANSMISSION_KINDS = {
+    "transmission_prepared": "prepared",
+    "transmission_sent": "sent",
+    "transmission_returned": "prepared",
+    "transmission_delivered": "delivered",
+    "transmission_accepted": "accepted",
+    "transmission_rejected": "rejected",
+    "transmission_cancelled": "cancelled",
+    "transmission_dead": "dead",
+    "transmission_stored": "",
+}
+_TEXTS = ("platform_id", "document_number", "message", "code", "session", "worker", "said_at", "stored")
+
+
+def _transmission(event: Event, name: str) -> list[Any]:
+    payload, state = event.payload, TRANSMISSION_KINDS[event.kind]
+    if event.kind == "transmission_prepared":
+        facts = ("platform", "document_id", "invoice_number", "issue_date", "file", "sha256", "mapping", "currency")
+        amount = payload.get("amount")
+        return [
+            TRANSMISSION.insert().values(
+                workspace=event.workspace,
+                transmission_id=name,
+                state=state,
+                **{each: payload.get(each) for each in facts},
+                idempotency_key=payload["idempotency_key"],
+                amount=None if amount is None else Decimal(amount),
+                attempts=0,
+                prepared_at=event.instant,
+                changed_at=event.instant,
+            )
+        ]
+    changes: dict[str, Any] = {each: payload[each] for each in _TEXTS if payload.get(each)}
+    if state:
+        changes |= {"state": state, "changed_at": event.instant}
+    if state == "sent":
+        changes |= {"sent_at": event.instant, "attempts": TRANSMISSION.c.attempts + 1}
+    if payload.get("away"):  # The platform was not there, so this was no attempt.
+        changes["attempts"] = TRANSMISSION.c.attempts - 1
+    if state == "accepted":
+        changes["accepted_at"] = event.instant
+    here = TRANSMISSION.c.workspace == event.workspace, TRANSMISSION.c.transmission_id == name
+    return [TRANSMISSION.update().where(*here).values(**changes)]
 
 
 _POLARS: dict[Any, Any] = {INTEGER: pl.Int64, sa.Date: pl.Date, sa.Boolean: pl.Boolean, Money: pl.Decimal(18, 4)}
