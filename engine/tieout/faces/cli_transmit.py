@@ -101,7 +101,7 @@ def platform_sim(
     secret: Annotated[str, typer.Option(help="The secret of its client, key and callbacks.")] = "rehearsal",  # noqa: S107 - not a secret
     trust: Annotated[bool, typer.Option("--trust", help="Accept every document, without the rules.")] = False,
 ) -> None:
-    """A platform on this machine to rehearse with: speaks the shipped profiles, judges by the rules, misbehaves on demand."""
+    """A platform on this machine to rehearse with, faults included."""
     try:
         from tieout.faces.simulator.desk import FAULTS, Desk, Fault
         from tieout.faces.simulator.judge import by_rules
