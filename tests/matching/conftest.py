@@ -16,6 +16,7 @@ import pytest
 from tieout.library import yamlfile
 from tieout.library.catalog import shipped
 from tieout.library.plans import parse_plan
+from tieout.matching.ledger import Ledger
 from tieout.matching.reconcile import reconcile
 from tieout.model.definitions import MatchPlan
 from tieout.store.engine import Store
@@ -50,6 +51,27 @@ class Quiet:
     def advance(self, steps: int = 1) -> None: ...
 
     def finish(self, summary: str) -> None: ...
+
+
+@contextmanager
+def _rejecting(pairs: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """Ledgers that are opened within find the pairs (payment, open item) rejected by a person."""
+    plainly = Ledger.open
+
+    def open_with(ledger: Ledger) -> None:
+        plainly(ledger)
+        for payment, item in pairs:
+            ledger.run(
+                "rejected",
+                """insert into match_rejected select pno, ino from match_payment, match_item
+                where payment_id = $payment and open_item_id = $item""",
+                payment=payment,
+                item=item,
+            )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "open", open_with)
+        yield
 
 
 @dataclass(frozen=True)
@@ -122,18 +144,21 @@ def decided(plan: MatchPlan, book: Callable[..., Store]) -> Callable[..., Abstra
 def match(plan: MatchPlan, book: Callable[..., Store]) -> Callable[..., Outcome]:
     """match(payment=[...], open_item=[...], ...) -> Outcome by the shipped plan, or by ``plans``.
 
-    options: of passes, by name, changed in the shipped plan.
+    options: of passes, by name, changed in the shipped plan; ``references`` for what all of them read.
+    rejected: pairs (payment, open item) that a person rejected for good.
     """
 
     def run(
         plans: Sequence[MatchPlan] = (),
         options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        rejected: Sequence[tuple[str, str]] = (),
         **tables: list[dict[str, Any]],
     ) -> Outcome:
         if options:
             passes = tuple(replace(p, options={**p.options, **options.get(p.name, {})}) for p in plan.passes)
-            plans = (replace(plan, passes=passes),)
-        with book(**tables) as store:
+            references = {**plan.options["references"], **options.get("references", {})}
+            plans = (replace(plan, passes=passes, options={**plan.options, "references": references}),)
+        with book(**tables) as store, _rejecting(rejected):
             reconcile(store, *(plans or (plan,)), as_of=AS_OF, progress=Quiet())
             return Outcome(store.table("allocation"), store.table("exception"), store.table("candidate"))
 

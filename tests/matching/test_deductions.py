@@ -62,3 +62,15 @@ def test_a_debit_of_the_same_account_that_repeats_the_number_is_a_return_without
     items = [item("AR/2024/08/388", "50.00")]
     assert match(party=PARTIES, open_item=items, payment=[first, back]).items("P1") == []
     assert match(party=PARTIES, open_item=items, payment=[first, late]).items("P1") == ["AR/2024/08/388"]
+
+
+def test_a_number_with_dots_that_a_debit_repeats_is_one_number(match):
+    back = {"payment_id": "P2", "amount": "-1049.65", "booking_date": "2026-10-15"}
+    outcome = match(
+        payment=[
+            {"payment_id": "P1", "amount": "1049.65", "remittance": "Faktura 4.25.0689"},
+            back | {"remittance": "unknown reason Faktura 4.25.0689"},
+        ],
+        open_item=[{"open_item_id": "I1", "amount": "1049.65", "reference": "4.25.0689"}],
+    )
+    assert outcome.reasons("P1") == outcome.reasons("P2") == {"returned_payment"}

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from tieout.faces.explain_words import failed, say, why
+from tieout.faces.message_words import deciding, message
 from tieout.model.canon import CANON
 from tieout.model.errors import TieoutError
 from tieout.model.money import display
@@ -49,7 +50,7 @@ qualify row_number() over (partition by s.payment_id order by abs(o.open_amount 
 """
 
 # Reasons that say nothing of any item.
-_UNEXPLAINED = {"unmatched_payment", "unidentified_payer", "invalid_reference"}
+_UNEXPLAINED = {"unmatched_payment", "payment_on_account", "unidentified_payer", "invalid_reference"}
 
 
 @dataclass(frozen=True)
@@ -276,15 +277,17 @@ def _exception(each: Row, object_id: str, lang: str) -> Iterator[str]:
     words = (title.zh if lang == "zh" and title.zh else title.en) if title else each["reason"]
     amount = f", {_money(each['amount'], each['currency'])}" if each["amount"] is not None else ""
     yield "  " + say("open", lang, title=f"{words} ({each['reason']}){amount}")
-    yield f"    {each['message']}"
+    facts = _facts(each)
+    words = message(facts, each["message"], related=each["related_id"]) if lang == "zh" else each["message"]
+    yield f"    {words}"
     if each["related_number"]:
         yield "    " + say("settles", lang, number=each["related_number"], name=each["related_name"] or "-",
                            id=each["related_id"])  # fmt: skip
     if each["related_date"] and each["related_id"] != object_id:
         name = each["related_payer"] or say("nobody", lang)
         yield "    " + say("settled_by", lang, id=each["related_id"], date=each["related_date"], name=name)
-    fact = _facts(each).get("decides")
-    if fact and fact not in str(each["message"]):
+    fact = deciding(facts) if lang == "zh" else facts.get("decides")
+    if fact and fact not in str(words):
         yield "    " + say("decided_by", lang, fact=fact)
     if each["queue"]:
         yield "    " + say("case", lang, id=each["exception_id"], queue=each["queue"], date=each["due"] or "-")

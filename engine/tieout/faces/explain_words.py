@@ -72,6 +72,10 @@ _FORMS = {
     "digits": ("its digits only", "仅数字部分"),
     "suffix": ("its last digits only", "仅末几位"),
     "folded": ("misread or mistyped, letters taken for digits", "字母数字误读或误写"),
+    "repaired": (
+        "its check digit is wrong, and this is the only number of ours one slip away",
+        "校验位不符，仅差一处的本方编号只有此号",
+    ),
     "short": ("a short number", "短编号"),
 }
 _NUMBERS = {
@@ -89,6 +93,8 @@ _GROUNDS = {
     "trading name": ("by the trading name", "商号"),
     "on behalf of": ("by whom the text says it was paid for", "附言所示被代付方"),
     "head office": ("as a branch of the payer", "付款方的分支机构"),
+    "named in the text": ("by the whole name in the text", "附言中的完整名称"),
+    "reference": ("by the reference in the text", "附言中的参考号"),
     "alternative payer": ("by the alternative payer in the master data", "主数据中的替代付款方"),
 }
 _CHOSEN = {
@@ -115,12 +121,32 @@ _EXPLAINED = {
     "partial": ("less was paid than is open; the rest of the invoice stays open", "为部分付款，余额保持未清"),
     "over": ("more was paid than is open; the rest stays on account", "为多付款，余款挂账"),
 }
+_COMPLETED = {
+    "the numbers between": ("the list is a range, and this number lies in it", "附言为编号区间，此号在其中"),
+    "shortened numbers": ("the text gives the last digits of some numbers only", "部分编号仅给出末几位"),
+    "a mistyped number": ("one number of the list is mistyped", "所列编号有一处误写"),
+    "one item more": ("one open item more than the list names makes the sum exact", "另加一项未列出的未清项后合计一致"),
+    "a credit note deducted": ("a credit note was deducted without being named", "扣除了一项未注明的红字款项"),
+}
+_RATE: Mapping[str, tuple[str, str]] = {
+    "rate": ("the rate of the day is {value}", "当日汇率 {value}"),
+    "worth": ("the payment is worth {value} of it", "付款折合 {value}"),
+    "ordered_in_this_currency": ("the bank says that this amount was ordered", "银行注明指令金额即为此数"),
+    "decision": ("a person decided it ({value})", "依据人工决定（{value}）"),
+    "ground": ("the payee is known: {value}", "收款方识别依据：{value}"),
+}
+_NAMES_ZH: Mapping[str, str] = {
+    "name": "名称相似度", "days": "日期接近度", "amount": "金额一致", "equal": "相同", "within": "包含", "runner_up_score": "次优得分",
+    "ratio": "相似度", "partial_ratio": "部分相似度", "token_sort_ratio": "词序无关相似度", "token_set_ratio": "词集相似度",
+    "jaro_winkler": "相似度",
+}  # fmt: skip
 _HOW = {
     "full": ("the item's open amount is exactly what was paid", "未清金额与付款金额一致"),
     "discount": ("less its early-payment discount the item is exactly what was paid", "扣除现金折扣后与付款金额一致"),
     "fee": ("less the charges the bank states the item is exactly what was paid", "扣除银行手续费后与付款金额一致"),
 }
 _FAILED: Mapping[str, str] = {
+    "rejected": "人工已判定该收款不属于此项",
     "currency": "币种不符",
     "company": "公司代码不符",
     "payer": "付款方并非已知客户",
@@ -153,9 +179,13 @@ def why(facts: Facts, lang: str) -> str:
 def _clauses(facts: Facts, lang: str) -> Iterator[str]:
     zh = lang == "zh"
     if facts.get("reference"):
-        number, form = _word(_NUMBERS, facts.get("number", "reference"), lang), _word(_FORMS, facts.get("form"), lang)
-        reference = facts["reference"]
-        yield f"附言含 {reference}（{number}，{form}）" if zh else f"the text gives {reference} ({number}, {form})"
+        number, form = facts.get("number", "reference"), facts.get("form")
+        told = [_word(_NUMBERS, number, lang)] if number in _NUMBERS else []
+        told += [_word(_FORMS, form, lang)] if form else []
+        how = ("（" + "，".join(told) + "）" if zh else f" ({', '.join(told)})") if told else ""
+        yield f"附言含 {facts['reference']}{how}" if zh else f"the text gives {facts['reference']}{how}"
+    if facts.get("completed_by"):
+        yield _word(_COMPLETED, facts["completed_by"], lang)
     if "sum" in facts:
         yield from _sum(facts, lang)
     elif facts.get("explained_by"):
@@ -219,7 +249,7 @@ def _sum(facts: Facts, lang: str) -> Iterator[str]:
 _SAID = {
     "reference", "form", "number", "items", "amount", "explained_by", "open_difference", "also_possible", "payer", "sum",
     "chosen", "which", "open_items", "others_within", "in_every_solution", "how", "candidates", "next_item_differs_by",
-    "payer_score",
+    "payer_score", "completed_by", "open_amount", "kind", "says",
 }  # fmt: skip
 
 
@@ -228,8 +258,14 @@ def _compared(facts: Facts, lang: str) -> Iterator[str]:
     for name, value in facts.items():
         if name in _SAID or value in (None, "", [], {}):
             continue
-        colon = "：" if lang == "zh" else " "
-        yield f"{name.replace('_', ' ')}{colon}{value}"
+        if name in _RATE:
+            if value is not False:
+                value = _word(_GROUNDS, value, lang) if name == "ground" else value
+                yield _word(_RATE, name, lang, value=value)
+        elif lang == "zh":
+            yield f"{_NAMES_ZH.get(name.split(' ')[0], name)}：{value}"
+        else:
+            yield f"{name.replace('_', ' ')} {value}"
 
 
 def failed(text: str | None, facts: Facts, lang: str, amount: Callable[[Decimal], str]) -> str:
@@ -240,4 +276,7 @@ def failed(text: str | None, facts: Facts, lang: str, amount: Callable[[Decimal]
     for key in ("distance", "tolerance"):
         if facts.get(key) is not None:
             values[key] = amount(Decimal(str(facts[key])))
-    return _FAILED[str(facts["condition"])].format_map({"pass": "-", "settled": "-", **values})
+    condition = str(facts["condition"])
+    # Of an item that stays open no tolerance is known: no pass came to it.
+    sentence = "金额相差 {distance}" if condition == "amount" and "tolerance" not in values else _FAILED[condition]
+    return sentence.format_map({"pass": "-", "settled": "-", **values})

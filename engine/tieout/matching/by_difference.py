@@ -14,7 +14,7 @@ import polars as pl
 
 from tieout.matching import text
 from tieout.matching.by_reference import SURE, by_settled
-from tieout.matching.differences import Due, Explanation, Limits, Paid, explain
+from tieout.matching.differences import Due, Explanation, Limits, Paid, bank_of, explain
 from tieout.matching.ledger import Ledger
 from tieout.model.money import minor_units
 
@@ -88,6 +88,7 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
         )
         select r.pno, r.ino, r.form, r.token, r.choices, r.items,
           p.rest as paid, p.currency, p.booking_date, p.amount as paid_in_all,
+          c.account, c.counterparty_bank, c.source, c.charge_bearer,
           i.rest, i.original as amount, i.document_date, i.discount_days, i.discount_percent, i.party_id, i.open_item_id,
           coalesce(case when c.charges_currency = p.currency or c.charges_currency is null then c.charges_amount end, 0)
             as charges,
@@ -111,25 +112,31 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
     )
 
 
-def _limits(options: Mapping[str, Any], currency: str, cache: dict[str, Limits]) -> Limits:
-    if currency not in cache:
-        cache[currency] = Limits.of(options.get("explain_difference", {}), currency, minor_units(currency))
-    return cache[currency]
+_Cache = dict[tuple[str, int | None], Limits]
+
+
+def _limits(options: Mapping[str, Any], head: Mapping[str, Any], cache: _Cache) -> Limits:
+    settings, currency = options.get("explain_difference", {}), head["currency"]
+    bank = bank_of(settings, head)
+    if (currency, bank) not in cache:
+        cache[currency, bank] = Limits.of(settings, currency, minor_units(currency), bank=bank)
+    return cache[currency, bank]
 
 
 def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str, Any]) -> int:
     """Books what can be explained and flags what cannot; the number of payments decided."""
-    cache: dict[str, Limits] = {}
+    cache: _Cache = {}
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
     for group in rows.partition_by("pno", maintain_order=True):
         lines = group.to_dicts()
         head = lines[0]
         scale = 10 ** minor_units(head["currency"])
-        limits = _limits(options, head["currency"], cache)
+        limits = _limits(options, head, cache)
         outcome = _judge(lines, limits, scale)
         if isinstance(outcome, str):
-            flags.append(_flag(head, "ambiguous", outcome, head["paid"], {"items": [x["open_item_id"] for x in lines]}))
+            items = {"says": outcome, "items": [x["open_item_id"] for x in lines]}
+            flags.append(_flag(head, "ambiguous", _WHY_NOT[outcome], head["paid"], items))
             continue
         score = min(SURE[line["form"]] for line in lines) - (0 if outcome.label == "exact" else 0.03)
         numbers = {line["ino"]: line for line in lines}
@@ -171,11 +178,21 @@ def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str,
     return len(booked) + len(flags)
 
 
+# Why a payment that names items settles none of them.
+_WHY_NOT = {
+    "named_several": "a reference names several open items, and the amount does not tell which",
+    "part_of_several": "the amount pays only a part of several items, and nothing tells which",
+    "other_customers": "the reference is another customer's, and the amount does not confirm it",
+    "over_is_another": "what was paid more is exactly another open item of the payer",
+    "amount_of_another": "the reference names one item, the amount is exactly that of another",
+}
+
+
 def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanation | str:
-    """The explanation, or why there is none that may settle by itself."""
+    """The explanation, or why there is none that may settle by itself: a key of ``_WHY_NOT``."""
     head = lines[0]
     if any(line["choices"] > 1 for line in lines):
-        return "a reference names several open items, and the amount does not tell which"
+        return "named_several"
     paid = Paid(
         int(head["paid"] * scale),
         head["booking_date"],
@@ -199,16 +216,16 @@ def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanati
     ]
     outcome = explain(paid, dues, limits)
     if not outcome.parts:
-        return "the amount pays only a part of several items, and nothing tells which"
+        return "part_of_several"
     vague = outcome.label in ("partial", "over")
     weak = any(line["form"] not in ("exact", "zeros") for line in lines)
     own = all(line["own_payer"] for line in lines)
     if outcome.label != "exact" and not own and (weak or not _proven_otherwise(lines, outcome.label)):
-        return "the reference is another customer's, and the amount does not confirm it"
+        return "other_customers"
     if outcome.label == "over" and head["rest_elsewhere"]:
-        return "what was paid more is exactly another open item of the payer"
+        return "over_is_another"
     if vague and head["elsewhere"] and not head.get("says_part", False):
-        return "the reference names one item, the amount is exactly that of another"
+        return "amount_of_another"
     return outcome
 
 
@@ -248,7 +265,12 @@ def _residual_flags(head: Mapping[str, Any], outcome: Explanation, scale: int) -
             reason,
             message,
             amount if reason == "withholding" else open_amount,
-            {"also_possible": list(outcome.others)},
+            {
+                "says": reason,
+                "amount": open_amount,
+                "currency": head["currency"],
+                "also_possible": list(outcome.others),
+            },
         )
     ]
 

@@ -57,7 +57,7 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         name,
         """select f.pno, 'duplicate_payment' as reason, t.payment_id as related, f.party_id, f.paid as amount,
           concat('the only item with this amount was paid by ', t.payment_id) as message,
-          json_object('first_payment', t.payment_id) as evidence
+          json_object('says', 'amount_taken', 'first_payment', t.payment_id) as evidence
         from match_first f join match_payment p using (pno) join match_payment t on t.pno = f.first_pno
         where p.held is null and t.held = 'allocated'""",
         hold=True,
@@ -71,7 +71,8 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         name,
         """select pno, 'ambiguous' as reason, null as related, min(party_id) as party_id, any_value(paid) as amount,
           concat(count(*), ' items of the payer fit the amount') as message,
-          json_object('solutions', list(i.open_item_id order by f.ino), 'decides', 'the number of the invoice') as evidence
+          json_object('says', 'party_several', 'count', count(*), 'solutions', list(i.open_item_id order by f.ino),
+            'decides', 'the number of the invoice', 'decides_by', 'number') as evidence
         from match_fit f join match_item i using (ino, party_id) where ways > 1 group by pno""",
         hold=True,
     )
@@ -114,7 +115,7 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
         select *, count(*) over (partition by pno) + (bool_or(crowded) over (partition by pno))::integer as ways,
           row_number() over (partition by ino order by booking_date, pno) as place,
           first_value(pno) over (partition by ino order by booking_date, pno) as first_pno
-        from fits
+        from fits anti join match_rejected using (pno, ino)
         qualify bool_or(how <> 'settled later') over (partition by pno)""",
         least=float(options.get("least_payer_score", 0.88)),
         charges=bool(options.get("charges", False)),

@@ -15,7 +15,7 @@ from tieout.matching.ledger import Ledger
 __all__ = ["SURE", "accept_fits", "by_group", "by_reference", "by_settled"]
 
 # How sure a form of a reference is; the score of a match by reference and exact amount.
-SURE = {"exact": 1.0, "zeros": 0.99, "digits": 0.97, "suffix": 0.97, "folded": 0.96, "short": 0.93}
+SURE = {"exact": 1.0, "zeros": 0.99, "digits": 0.97, "suffix": 0.97, "folded": 0.96, "repaired": 0.96, "short": 0.93}
 _SURE_SQL = "case form " + " ".join(f"when '{form}' then {score}" for form, score in SURE.items()) + " end"
 
 
@@ -56,7 +56,7 @@ def accept_fits(ledger: Ledger, name: str) -> None:
         name,
         """select p.pno, 'ambiguous' as reason, null as related, null as party_id, p.rest as amount,
           'several payers paid the same item on the same day' as message,
-          json_object('items', f.items) as evidence
+          json_object('says', 'contested', 'items', f.items) as evidence
         from match_contest c join match_payment p using (pno)
         join (
           select pno, list(open_item_id order by open_item_id) as items from match_fit join match_item using (ino)
@@ -151,7 +151,8 @@ def by_group(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
         name,
         """select pno, 'ambiguous' as reason, null as related, min(i.party_id) as party_id, any_value(p.rest) as amount,
           concat(count(*), ' items of the same ', min(c.kind), ' have exactly this amount') as message,
-          json_object('reference', min(c.token), 'items', list(i.open_item_id order by i.open_item_id)) as evidence
+          json_object('says', 'group_several', 'count', count(*), 'number', min(c.kind), 'reference', min(c.token),
+            'items', list(i.open_item_id order by i.open_item_id)) as evidence
         from match_choice c join match_payment p using (pno) join match_item i using (ino)
         where c.rest = c.paid and p.held is null
         group by pno having count(*) > 1""",
@@ -200,7 +201,8 @@ def by_settled(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
           case when first_payment is not null
             then concat('the item ', open_item_id, ' was already paid with the same amount by ', first_payment)
             else concat('the item ', open_item_id, ' is already settled') end as message,
-          json_object('reference', token, 'open_item_id', open_item_id, 'first_payment', first_payment) as evidence
+          json_object('says', case when first_payment is not null then 'paid_twice' else 'settled_already' end,
+            'reference', token, 'open_item_id', open_item_id, 'first_payment', first_payment) as evidence
         from match_past""",
         hold=True,
     )
@@ -239,7 +241,7 @@ def _in_order(ledger: Ledger, name: str) -> None:
         name,
         """select later as pno, 'duplicate_payment' as reason, payment_id as related, party_id, amount,
           concat('the item ', open_item_id, ' was already paid with the same amount by ', payment_id) as message,
-          json_object('open_item_id', open_item_id, 'first_payment', payment_id) as evidence
+          json_object('says', 'paid_twice', 'open_item_id', open_item_id, 'first_payment', payment_id) as evidence
         from match_earlier""",
         hold=True,
     )

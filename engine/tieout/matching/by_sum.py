@@ -68,7 +68,8 @@ def _book(ledger: Ledger, name: str, settings: Settings) -> Book:
         """select distinct h.pno, h.ino from match_mention h join match_payment p using (pno)
         where p.held is null and p.rest > 0 order by all""",
     )
-    return Book.of(claims, items, named)
+    rejected = ledger.rows(f"{name}: rejected pairs", "select pno, ino from match_rejected order by all")
+    return Book.of(claims, items, named, rejected)
 
 
 def _note(ledger: Ledger, name: str, outcomes: list[Outcome]) -> None:

@@ -61,6 +61,7 @@ def block(conditions: Sequence[Mapping[str, str]], compared: Sequence[Mapping[st
         from match_payment p join payment a using (payment_id)
         join open_item b on true join match_item i using (open_item_id)
         where p.held is null and p.rest > 0 and i.rest > 0 and {" and ".join([*meets, *telling]) or "true"}
+          and (p.pno, i.ino) not in (select pno, ino from match_rejected)
         qualify count(*) over (partition by p.pno) <= {limit}
         order by p.pno, i.ino""",
     )
@@ -190,7 +191,7 @@ def by_candidates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
             name,
             f"""select pno, 'ambiguous' as reason, null as related, null as party_id, any_value(paid) as amount,
               'more payments and items hang together than are assigned: {most_cells} possible pairs at most' as message,
-              json_object('most_cells', {most_cells}, 'candidates', any_value(candidates)) as evidence
+              json_object('says', 'beyond', 'most_cells', {most_cells}, 'candidates', any_value(candidates)) as evidence
             from {view} group by pno""",
             hold=True,
         )
@@ -206,7 +207,8 @@ def by_candidates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
         ledger.flag(
             name,
             f"""select pno, 'ambiguous' as reason, null as related, null as party_id, any_value(paid) as amount,
-              concat(count(*), ' candidates are as good') as message, '{{}}' as evidence
+              concat(count(*), ' candidates are as good') as message,
+              json_object('says', 'tied', 'count', count(*)) as evidence
             from {view} group by pno""",
             hold=True,
         )

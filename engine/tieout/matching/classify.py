@@ -36,7 +36,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           select m.pno, m.payment_id, m.rest, m.currency, m.booking_date, m.account_key,
             upper(trim(m.counterparty_name)) as payer, nullif(p.end_to_end_id, '') as end_to_end_id,
             {text.compact("p.original_payment_reference")} as original, m.remittance,
-            nullif(regexp_extract(m.remittance, '[A-Z0-9/-]*[0-9][A-Z0-9/-]{{4,}}'), '') as quoted,
+            nullif(regexp_extract(m.remittance, '[A-Z0-9/.-]*[0-9][A-Z0-9/.-]{{3,}}[A-Z0-9]'), '') as quoted,
             coalesce(p.is_return, false) or coalesce(m.rest < 0
                 and (regexp_matches({spoken("m.remittance")}, $says) or regexp_matches(m.remittance, $codes)), false)
               as marked
@@ -93,7 +93,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         """select p.pno, 'returned_payment' as reason, o.payment_id as related, null as party_id, p.rest as amount,
           case when p.rest < 0 then concat('returns the payment ', o.payment_id)
             else concat('was returned by ', o.payment_id) end as message,
-          json_object('pair', o.payment_id) as evidence
+          json_object('pair', o.payment_id, 'says', case when p.rest < 0 then 'returns' else 'was_returned' end) as evidence
         from (
           select return_pno as pno, original_pno as other from match_pair
           union all select original_pno, return_pno from match_pair
@@ -103,7 +103,8 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     ledger.flag(
         name,
         """select m.pno, 'returned_payment' as reason, null as related, null as party_id, m.rest as amount,
-          'a returned payment whose original is not among the payments' as message, '{}' as evidence
+          'a returned payment whose original is not among the payments' as message,
+          json_object('says', 'returned_alone') as evidence
         from match_payment m join payment p using (payment_id)
         where m.held is null and m.rest < 0 and p.is_return""",
         hold=True,
@@ -116,7 +117,8 @@ def outgoing(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
     ledger.flag(
         name,
         f"""select pno, '{ledger.foreign}' as reason, null as related, null as party_id, rest as amount,
-          'money that {"came in" if ledger.sign < 0 else "went out"}' as message, '{{}}' as evidence
+          'money that {"came in" if ledger.sign < 0 else "went out"}' as message,
+          json_object('says', '{"money_in" if ledger.sign < 0 else "money_out"}') as evidence
         from match_payment where held is null and rest < 0""",
         hold=True,
     )
@@ -136,7 +138,7 @@ def own_transfers(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
           select distinct {text.compact("name")} as compact_name, upper(trim(name)) as name from company
         )
         select pno, '{ledger.foreign}' as reason, null as related, null as party_id, rest as amount,
-          'a transfer between own accounts' as message, '{{}}' as evidence
+          'a transfer between own accounts' as message, json_object('says', 'own_transfer') as evidence
         from match_payment
         where held is null and (account_key in (select account_key from match_own)
           or upper(trim(counterparty_name)) in (select name from own_names)
@@ -158,7 +160,7 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
     ledger.flag(
         name,
         f"""select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
-          'its words say that it pays no invoice' as message, '{{}}' as evidence
+          'its words say that it pays no invoice' as message, json_object('says', 'words_foreign') as evidence
         from match_payment m join match_word w using (pno)
         where m.held is null and (w.says_not_receivable
             or (({named}) and not exists (select 1 from match_payer y where y.pno = m.pno)))
@@ -175,7 +177,8 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
         ledger.flag(
             name,
             f"""select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
-              concat('the bank calls it ', p.transaction_code) as message, '{{}}' as evidence
+              concat('the bank calls it ', p.transaction_code) as message,
+              json_object('says', 'code_foreign', 'code', p.transaction_code) as evidence
             from match_payment m join payment p using (payment_id)
             where regexp_matches(upper(p.transaction_code), $codes) and {unknown}""",
             hold=True,
@@ -190,7 +193,7 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
             )
             select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
               'a booking without a counterparty account, which this bank names for payments' as message,
-              '{{}}' as evidence
+              json_object('says', 'own_booking') as evidence
             from match_payment m join payment p using (payment_id) join banks b
               on b.account = coalesce(p.account, p.source)
             where m.account_key is null and {unknown}""",

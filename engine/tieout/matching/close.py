@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from tieout.matching import text
 from tieout.matching.ledger import Ledger
+from tieout.matching.rejected import forget_rejected
+from tieout.matching.repair import CheckDigits, mend, say_so
 
 __all__ = ["FORMS", "Closeness", "read_closely"]
 
 # How a text may differ from the number it means, the surest first.
-FORMS = ("exact", "zeros", "digits", "suffix", "folded", "short")
+FORMS = ("exact", "zeros", "digits", "suffix", "folded", "repaired", "short")
 
 # How many runs before a number are looked at for the head of a structured reference (RF and two digits).
 _BEFORE = 7
@@ -38,7 +40,7 @@ class Closeness:
     """A number of more items than this is read by the amount alone."""
 
 
-def read_closely(ledger: Ledger, closeness: Closeness) -> None:
+def read_closely(ledger: Ledger, closeness: Closeness, check: CheckDigits) -> None:
     """Makes ``match_close`` and ``match_mention`` for the payments still open.
 
     ``match_close``: one row a piece of text that may be a number (pno, first, last, token). ``match_mention``: one row
@@ -46,8 +48,11 @@ def read_closely(ledger: Ledger, closeness: Closeness) -> None:
     overlaps a surer one is left out.
     """
     _cut(ledger, closeness.pieces)
+    mend(ledger, check)
     _mean(ledger, closeness)
+    forget_rejected(ledger, "match_reading")
     _believe(ledger)
+    say_so(ledger)
 
 
 def _cut(ledger: Ledger, pieces: int) -> None:
@@ -151,6 +156,7 @@ def _mean(ledger: Ledger, closeness: Closeness) -> None:
         for condition, form in joins
     )
     meanings += " union all select t.token, a.ino, a.kind, a.one, 'digits' from match_number t join match_alias a on t.bare = a.alias"
+    meanings += " union all select t.token, m.ino, m.kind, m.one, 'repaired' from match_number t join match_mended m using (token) where not m.several"
     ranks = " ".join(f"when '{form}' then {rank}" for rank, form in enumerate(FORMS))
     ledger.run(
         "what the pieces may mean",

@@ -89,7 +89,7 @@ def _pools(ledger: Ledger, name: str) -> pl.DataFrame:
         )
         select p.pno, p.booking_date, p.rest as paid, p.currency, i.ino, i.party_id, i.rest, i.discount_percent, n.token, k.number,
           exists (select 1 from match_payer y where y.pno = p.pno and y.party_id = i.party_id) as own
-        from pool join match_payment p using (pno)
+        from (from pool anti join match_rejected using (pno, ino)) pool join match_payment p using (pno)
         join match_item i on i.ino = pool.ino and i.currency = p.currency and i.rest <> 0
           and coalesce(i.company_code = p.company_code, true)
         left join named n on n.pno = p.pno and n.ino = i.ino

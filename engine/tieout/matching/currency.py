@@ -84,6 +84,7 @@ def by_payer_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -
         join match_size z on z.party_id = i.party_id and z.currency = i.currency and z.items <= 50
         where p.held is null and p.rest > 0 and i.rest > 0 and y.score >= $least and y.tier <= 3
           and {FREE} and {WHOLE} and not {NAMES_GROUP}
+          and (p.pno, i.ino) not in (select pno, ino from match_rejected)
         order by p.booking_date, p.pno, i.ino""",
         least=float(options.get("least_payer_score", 0.88)),
     )
@@ -138,7 +139,13 @@ def _apart(line: Mapping[str, Any], rates: _Rates) -> Decimal:
 
 
 def _flag(head: Mapping[str, Any], total: Decimal, reason: str) -> dict[str, Any]:
-    facts = {"reference": head["token"], "open_amount": str(total), "currency": head["item_currency"]}
+    facts = {
+        "says": "other_currency",
+        "paid_in": head["currency"],
+        "reference": head["token"],
+        "open_amount": str(total),
+        "currency": head["item_currency"],
+    }
     return {
         "pno": head["pno"],
         "reason": reason,

@@ -9,16 +9,34 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Any
 
-__all__ = ["Due", "Limits", "Paid", "Part", "explain"]
+__all__ = ["Due", "Limits", "Paid", "Part", "Tolerance", "bank_of", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a payment may be off: an amount, or a percentage of the items where that is more, never beyond a cap."""
+
+    absolute: int = 0
+    percent: Decimal = Decimal(0)
+    at_most: int | None = None
+
+    def of(self, total: int) -> int:
+        """The tolerance in minor units for items of the total."""
+        allowed = max(self.absolute, int(abs(total) * self.percent / 100))
+        return allowed if self.at_most is None else min(allowed, self.at_most)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the plan allows, in minor units of one currency."""
 
-    rounding: int = 0
+    short: Tolerance = Tolerance()
+    """How much less than is open counts as rounding."""
+    over: Tolerance = Tolerance()
+    """How much more."""
     whole_rounding: int = 0
     """The largest rounding where the payment is a whole number of major units."""
     major: int = 100
@@ -34,16 +52,30 @@ class Limits:
     withholding: tuple[Decimal, ...] = ()
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], currency: str, minor: int) -> Limits:
-        """The limits of one currency from a plan's ``differences``: amounts by currency, ``other`` for the rest."""
+    def of(cls, settings: Mapping[str, Any], currency: str, minor: int, *, bank: int | None = None) -> Limits:
+        """The limits of one currency from a plan's ``differences``: amounts by currency, ``other`` for the rest.
 
-        def amount(block: str, key: str) -> int:
-            by_currency = settings.get(block, {}).get(key, {})
+        bank: the place of the payment's bank among the ``banks`` of the fee, whose limits go first; None for none.
+        """
+        fee = settings.get("fee", {})
+        if bank is not None:
+            settings = {**settings, "fee": fee | fee["banks"][bank]}
+
+        def figure(by_currency: Mapping[str, Any]) -> int:
             value = by_currency.get(currency, by_currency.get("other", 0))
             return int((Decimal(str(value))).scaleb(minor))
 
+        def amount(block: str, key: str) -> int:
+            return figure(settings.get(block, {}).get(key, {}))
+
+        def tolerance(limits: Mapping[str, Any]) -> Tolerance:
+            cap = figure(limits["at_most"]) if "at_most" in limits else None
+            return Tolerance(figure(limits.get("up_to", {})), Decimal(str(limits.get("percent", 0))), cap)
+
+        rounding = settings.get("rounding", {})
         return cls(
-            rounding=amount("rounding", "up_to"),
+            short=tolerance(rounding),
+            over=tolerance(rounding.get("over", {})),
             whole_rounding=amount("rounding", "whole_amounts_up_to"),
             major=10**minor,
             fee=amount("fee", "up_to"),
@@ -118,6 +150,25 @@ class Explanation:
     """Further kinds that would explain the difference as well."""
 
 
+def bank_of(settings: Mapping[str, Any], payment: Mapping[str, Any]) -> int | None:
+    """The place of the first of the fee's ``banks`` that the payment is of; None where it is of none.
+
+    A bank is told by the beginning of our ``account`` or of the counterparty's ``bank``, a pattern of the ``source``, and
+    who bears the charges; what it says must all hold.
+    """
+    for place, each in enumerate(settings.get("fee", {}).get("banks", ())):
+        account, bank = (str(payment.get(c) or "").replace(" ", "").upper() for c in ("account", "counterparty_bank"))
+        holds = (
+            account.startswith(str(each.get("account", "")).replace(" ", "").upper())
+            and bank.startswith(str(each.get("bank", "")).upper())
+            and fnmatchcase(str(payment.get("source") or ""), str(each.get("source", "*")))
+            and ("bearer" not in each or payment.get("charge_bearer") in each["bearer"])
+        )
+        if holds:
+            return place
+    return None
+
+
 def _money(due: Due, amount: int) -> Part:
     return Part(due.item, "payment" if due.rest > 0 else "credit_note", amount)
 
@@ -149,12 +200,15 @@ def explain(paid: Paid, dues: Sequence[Due], limits: Limits) -> Explanation:
         return Explanation(_in_full(dues, {}), "exact")
     if short > 0:
         return _short(paid, dues, short, limits)
-    return _over(dues, -short)
+    return _over(dues, -short, limits)
 
 
-def _over(dues: Sequence[Due], over: int) -> Explanation:
-    if sum(due.rest for due in dues) <= 0:
+def _over(dues: Sequence[Due], over: int, limits: Limits) -> Explanation:
+    total = sum(due.rest for due in dues)
+    if total <= 0:
         return Explanation((), "")
+    if over <= limits.over.of(total):
+        return Explanation(_in_full(dues, {_largest(dues).item: ("rounding", -over)}), "rounding")
     return Explanation(_in_full(dues, {}), "over", open_difference=-over)
 
 
@@ -189,7 +243,9 @@ def _short(paid: Paid, dues: Sequence[Due], short: int, limits: Limits) -> Expla
         return _partly(paid, dues, short, others=tuple(kinds))
     loose: list[str] = []
     whole = paid.amount % limits.major == 0
-    if short <= limits.rounding or (whole and short < limits.major and short <= limits.whole_rounding):
+    if short <= limits.short.of(sum(due.rest for due in dues)) or (
+        whole and short < limits.major and short <= limits.whole_rounding
+    ):
         loose.append("rounding")
     if not paid.says_part and _may_be_fee(paid, short, sum(due.rest for due in dues), limits):
         loose.append("fee")
@@ -246,7 +302,7 @@ def _discount_and(
         return None
     if paid.charges and left == paid.charges <= max(limits.fee_stated, limits.fee):
         kind = "fee"
-    elif left <= limits.rounding:
+    elif left <= limits.short.of(sum(due.rest for due in dues)):
         kind = "rounding"
     else:
         return None

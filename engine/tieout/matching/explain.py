@@ -7,7 +7,8 @@ condition that each failed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -19,10 +20,10 @@ from tieout.model.records import exception_id
 __all__ = ["write"]
 
 
-def write(ledger: Ledger, *, passes: Sequence[Pass], as_of: dt.date) -> None:
+def write(ledger: Ledger, *, passes: Sequence[Pass], words: Mapping[str, Any], as_of: dt.date) -> None:
     """Appends to ``allocation``, ``candidate``, ``item_candidate`` and ``exception``."""
     ledger.pass_on()
-    _leftovers(ledger)
+    _leftovers(ledger, words)
     nearest.items(ledger, passes)
     nearest.payments(ledger)
     _take_back(ledger)
@@ -65,12 +66,15 @@ def _take_back(ledger: Ledger) -> None:
     )
 
 
-def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
+def _leftovers(ledger: Ledger, words: Mapping[str, Any], *, days: int = 45) -> None:
     """A reason for every payment that is still open and that no pass held.
 
     The same payer and amount as a payment that settled an item at most ``days`` before, nothing open having the amount,
     is a payment made twice; a cleared item of the payer with the amount, one that was paid before.
     """
+    advances = (
+        "select pno from match_word where says_part" if "part" in words else "select null::integer as pno limit 0"
+    )
     payer, has = ("payer", "paid") if ledger.sign > 0 else ("payee", "was paid")
     ledger.run(
         "answers of the pass on sums",
@@ -107,6 +111,7 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
           where y.tier <= 2 and coalesce(c.clearing_date <= o.booking_date, true)
           group by o.pno
         ),
+        advances as ({advances}),
         unknown as (select pno, min(token) as token from match_unknown group by pno),
         owing as (
           select party_id, currency, rest, min(open_item_id) as open_item_id from match_item group by all
@@ -124,6 +129,7 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
             when u.pno is not null then 'invalid_reference'
             when e.pno is not null then 'wrong_currency'
             when y.pno is null then 'unidentified_payer'
+            when a.pno is not null then 'payment_on_account'
             else 'unmatched_payment'
           end as reason,
           coalesce(t.first_payment, b.open_item_id, e.open_item_id) as related, y.party_id, p.rest as amount,
@@ -134,17 +140,28 @@ def _leftovers(ledger: Ledger, *, days: int = 45) -> None:
               then concat('with the {payer} this amount is open in ', e.currency, ' for ', e.open_item_id)
             when u.pno is not null then concat('the reference ', u.token, ' names no open or cleared item')
             when y.pno is null then 'neither account, name nor reference tells who {has}'
+            when a.pno is not null then concat('the {payer} is known (', y.ground, ') and pays on account, naming no item')
             when s.pool > 1 and s.label like 'none%'
               then concat('the {payer} is known (', y.ground, '), but none of the ', s.pool,
                 ' open items has the amount, and ', case when s.within is null then 'no combination of them'
                 else concat('no combination of up to ', s.within, ' of them') end, ' adds up to it')
             else concat('the {payer} is known (', y.ground, '), no open item fits')
           end as message,
-          json_object('reference', u.token, 'payer', y.ground, 'parties', y.parties, 'sum', s.label,
-            'open_items', s.pool) as evidence
+          json_object('says', case
+              when t.pno is not null then 'same_amount_before'
+              when b.pno is not null then 'amount_settled_before'
+              when u.pno is not null then 'names_nothing'
+              when e.pno is not null then 'open_in_other_currency'
+              when y.pno is null then 'nobody_known'
+              when a.pno is not null then 'pays_on_account'
+              when s.pool > 1 and s.label like 'none%' then case when s.within is null then 'no_sum' else 'no_sum_within' end
+              else 'nothing_fits' end,
+            'first_payment', t.first_payment, 'settled_item', b.open_item_id, 'elsewhere', e.open_item_id,
+            'elsewhere_currency', e.currency, 'reference', u.token, 'payer', y.ground, 'parties', y.parties,
+            'sum', s.label, 'open_items', s.pool, 'within', s.within) as evidence
         from open p left join twice t using (pno) left join before b using (pno) left join unknown u using (pno)
         left join payers y using (pno) left join elsewhere e using (pno)
-        left join match_sum s using (pno)""",
+        left join advances a using (pno) left join match_sum s using (pno)""",
         hold=True,
     )
 
@@ -167,7 +184,7 @@ def _exceptions(ledger: Ledger, as_of: dt.date) -> None:
         from match_item_flag f join open_item o using (open_item_id)
         union all
         select '{overdue}', 'open_item', i.open_item_id, null, i.party_id, i.rest, i.currency,
-          concat('open and due since ', i.due_date), json_object('due_date', i.due_date, 'amount', i.amount),
+          concat('open and due since ', i.due_date), json_object('says', 'overdue', 'due_date', i.due_date, 'amount', i.amount),
           o.source, o.line, i.due_date
         from match_item i join open_item o using (open_item_id)
         where i.rest > 0 and i.due_date < $as_of

@@ -21,7 +21,7 @@ __all__ = ["MONEY_KINDS", "Ledger"]
 MONEY_KINDS = ("payment", "credit_note")
 
 # Reasons that only say that nothing was found: a later plan may find something.
-UNEXPLAINED = ("unmatched_payment", "unidentified_payer", "invalid_reference")
+UNEXPLAINED = ("unmatched_payment", "payment_on_account", "unidentified_payer", "invalid_reference")
 TABLES = (
     "match_payment",
     "match_item",
@@ -193,6 +193,7 @@ class Ledger:
               pno integer, reason varchar, related varchar, party_id varchar, amount decimal(18,4),
               message varchar, evidence varchar, pass varchar)""",
         )
+        self.run("rejected pairs", "create temp table if not exists match_rejected (pno integer, ino integer)")
         self.run(
             "flags of items",
             """create or replace temp table match_item_flag (
@@ -370,7 +371,7 @@ class Ledger:
             "allocation: a sign is wrong": """
                 select p.payment_id as id from match_allocation a
                 join match_item i using (ino) join match_payment p using (pno)
-                where a.kind <> 'fx' and (sign(a.item_amount) <> sign(i.amount) or sign(a.amount) <> sign(i.amount))""",
+                where a.kind not in ('fx', 'rounding') and (sign(a.item_amount) <> sign(i.amount) or sign(a.amount) <> sign(i.amount))""",
         }
         for fault, sql in faults.items():
             rows = self.rows(f"prove {fault}", f"select distinct id from ({sql}) order by id limit 5")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,12 +19,13 @@ __all__ = ["by_near", "mark_unknown"]
 MOST_PIECES = 1000
 
 
-def mark_unknown(ledger: Ledger) -> None:
+def mark_unknown(ledger: Ledger, ours: Sequence[str] = ()) -> None:
     """Makes ``match_unknown`` (pno, token): what has the shape of our own numbers and names no item of ours.
 
     A shape is learned from the items: the letters a number starts with and how many digits follow; plain digits must
     also lie between the smallest and the largest such number. Structured references with a wrong check digit count too.
     What the payer's own end-to-end reference says alone counts for nothing.
+    ours: RE2 expressions over letters and digits, which say what our numbers look like instead of what is learned.
     """
     ledger.run(
         "shapes of our numbers",
@@ -48,16 +49,16 @@ def mark_unknown(ledger: Ledger) -> None:
         "structured references of ours", "select distinct number from match_key where kind = 'creditor_reference'"
     )
     checked = check_digits(looked["token"], own["number"])
+    learned = r"""select c.pno, c.token from match_close c
+              join match_shape s on s.length = length(c.token) and s.prefix = regexp_extract(c.token, '^[A-Z]*')
+                and c.token between s.low and s.high
+              where regexp_full_match(c.token, '[A-Z]{0,6}[0-9]{4,}')"""
+    told = " or ".join(f"regexp_full_match(c.token, {text.literal(pattern)})" for pattern in ours)
     with ledger.store.registered(checked) as view:
         ledger.run(
             "numbers of ours that name nothing",
             rf"""create or replace temp table match_unknown as
-            with shaped as (
-              select c.pno, c.token from match_close c
-              join match_shape s on s.length = length(c.token) and s.prefix = regexp_extract(c.token, '^[A-Z]*')
-                and c.token between s.low and s.high
-              where regexp_full_match(c.token, '[A-Z]{{0,6}}[0-9]{{4,}}')
-            ),
+            with shaped as ({f"select c.pno, c.token from match_close c where {told}" if told else learned}),
             wrong as (
               select c.pno, c.token from match_close c join {view} v on v.number = c.token
               where not v.valid and not exists (
@@ -77,14 +78,14 @@ def mark_unknown(ledger: Ledger) -> None:
             "check digits",
             f"""select m.pno, 'invalid_reference' as reason, null as related, null as party_id, m.rest as amount,
               concat('the ', v.kind, ' reference ', v.number, ' has a wrong check digit') as message,
-              json_object('reference', v.number, 'kind', v.kind) as evidence
+              json_object('says', 'check_digit', 'reference', v.number, 'kind', v.kind) as evidence
             from (
               select pno, number, rest from (
                 select m.pno, {text.compact("p.creditor_reference")} as number, m.rest, 1 as place
-                from match_payment m join payment p using (payment_id) where m.held is null
+                from match_payment m join payment p using (payment_id) where m.held is null and m.rest > 0
                 union all
                 select c.pno, c.token, m.rest, 2 from match_close c join match_payment m using (pno)
-                where starts_with(c.token, 'RF') and length(c.token) >= 8 and not exists (
+                where m.rest > 0 and starts_with(c.token, 'RF') and length(c.token) >= 8 and not exists (
                   select 1 from {valid} o join match_close d on d.token = o.number
                   where d.pno = c.pno and starts_with(d.token, 'RF'))
               ) join {view} using (number)
@@ -113,6 +114,7 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           from match_payment p where p.held is null and p.rest > 0
         )
         select o.pno, c.token, k.ino, k.number, k.kind, o.known, o.names,
+          c.token in (select token from match_mended where several) as several,
           exists (select 1 from match_payer y where y.pno = o.pno and y.party_id = i.party_id) as own
         from open o
         join match_item i on i.rest = o.rest and i.currency = o.currency
@@ -121,7 +123,7 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
           and (i.currency, i.rest) in (select currency, amount from match_rare)
         join match_key k on k.ino = i.ino and k.one and length(k.number) >= 5
         join match_close c on c.pno = o.pno and abs(length(k.number) - length(c.token)) <= 1
-        where not o.explained and o.pno not in (
+        where not o.explained and (o.pno, i.ino) not in (select pno, ino from match_rejected) and o.pno not in (
           select pno from match_close group by pno having count(*) > $pieces)
         order by o.pno, k.ino, c.token, k.number""",
         pieces=MOST_PIECES,
@@ -137,7 +139,12 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
             .then((pl.col("distance") <= 1) & pl.col("own"))
             .when(pl.col("own"))
             .then(pl.col("distance") <= edits)
-            .otherwise((pl.col("distance") <= 1) & ~pl.col("known") & (pl.col("number").str.len_chars() >= 8)),
+            .otherwise(
+                (pl.col("distance") <= 1)
+                & ~pl.col("known")
+                & ~pl.col("several")
+                & (pl.col("number").str.len_chars() >= 8)
+            ),
         )
         .sort("pno", "distance", "ino", "token")
         .group_by("pno", "ino", maintain_order=True)

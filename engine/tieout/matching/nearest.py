@@ -17,7 +17,7 @@ from tieout.model.money import minor_units
 __all__ = ["items", "payments"]
 
 # Reasons of payments that say nothing of the items they might have settled.
-_OPEN = "('unmatched_payment', 'unidentified_payer', 'invalid_reference', 'ambiguous', 'wrong_currency')"
+_OPEN = "('unmatched_payment', 'payment_on_account', 'unidentified_payer', 'invalid_reference', 'ambiguous', 'wrong_currency')"
 
 
 def _tolerances(ledger: Ledger, passes: Sequence[Pass]) -> None:
@@ -28,7 +28,7 @@ def _tolerances(ledger: Ledger, passes: Sequence[Pass]) -> None:
     for currency in currencies:
         digits = minor_units(currency)
         limits = Limits.of(found.options.get("explain_difference", {}) if found else {}, currency, digits)
-        rows.append((currency, f"{limits.rounding / 10**digits:.{digits}f}", found.name if found else None))
+        rows.append((currency, f"{limits.short.absolute / 10**digits:.{digits}f}", found.name if found else None))
     columns = {"currency": pl.String, "tolerance": pl.String, "pass": pl.String}
     ledger.put("match_tolerance", pl.DataFrame(rows, schema=columns, orient="row"))
 
@@ -77,6 +77,7 @@ def items(ledger: Ledger, passes: Sequence[Pass], *, most: int = 5) -> None:
             case when n.token is null then '0' else t.tolerance end as tolerance,
             case when n.token is null then '{exact}' else t.pass end as pass,
             case
+              when (n.pno, n.ino) in (select pno, ino from match_rejected) then 'rejected'
               when i.currency <> o.currency then 'currency'
               when i.company_code <> o.company_code then 'company'
               when n.token is null and y.party_id is null then 'payer'
@@ -94,6 +95,7 @@ def items(ledger: Ledger, passes: Sequence[Pass], *, most: int = 5) -> None:
           round(case source when 1 then 0.6 when 2 then 0.4 else 0.2 end
             + 0.3 * greatest(0, 1 - (distance::double / greatest(abs(paid::double), 0.01))), 4) as score,
           case condition
+            when 'rejected' then 'a person decided that the payment is not for this item'
             when 'currency' then concat('currency: paid in ', currency, ', the item is in ', item_currency)
             when 'company' then concat('company: paid to ', paid_to, ', the item is of ', company_code)
             when 'payer' then concat('payer: ', coalesce(concat('"', counterparty_name, '"'), 'nobody'),

@@ -89,7 +89,7 @@ def duplicates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         name,
         """select id as open_item_id, 'duplicate_document' as reason, first as related,
           concat(how, ' as ', first, ' (', first_number, ')') as message,
-          json_object('number', number, 'first_number', first_number, 'amount', amount, 'first_amount', first_amount,
+          json_object('says', 'entered_twice', 'first', first, 'number', number, 'first_number', first_number, 'amount', amount, 'first_amount', first_amount,
             'how', how) as evidence
         from match_twin""",
     )
@@ -115,6 +115,7 @@ def refunds(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
           from back b join match_payer y using (pno)
           join match_item i on i.party_id = y.party_id and i.currency = b.currency and i.rest = b.rest
           where y.tier <= 2 and b.pno not in (select pno from named)
+            and (b.pno, i.ino) not in (select pno, ino from match_rejected)
             and coalesce(i.company_code = b.company_code, true)
             and coalesce(i.document_date <= b.booking_date, true)
           group by b.pno, i.ino, i.rest, b.rest
@@ -162,7 +163,7 @@ def payee_account(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> Non
         )
         select pno, 'account_differs' as reason, null as related, party_id, amount,
           'paid to an account that is not among those of the supplier' as message,
-          json_object('account', counterparty_account, 'known', known) as evidence
+          json_object('says', 'payee_account', 'account', counterparty_account, 'known', known) as evidence
         from judged where not "right"
         qualify row_number() over (partition by pno order by party_id) = 1""",
         hold=False,

@@ -80,7 +80,7 @@ def _settle(ledger: Ledger, plan: MatchPlan, *, as_of: dt.date, progress: Progre
             progress.advance()
         ledger.prove()
         readings.make({"close", "words", "payers", "unknown"})
-        explain.write(ledger, passes=plan.passes, as_of=as_of)
+        explain.write(ledger, passes=plan.passes, words=shared_options(plan)["words"], as_of=as_of)
     finally:
         ledger.close()
 
@@ -119,6 +119,7 @@ class _Readings:
     def __init__(self, ledger: Ledger, plan: MatchPlan) -> None:
         self.ledger = ledger
         self.words = dict(plan.options.get("words", {}))
+        self.ours = list(plan.options.get("references", {}).get("our_numbers", ()))
         self.references = References(ledger, plan.options.get("references", {}))
         self.parties = Parties(ledger, plan.options.get("names", {}))
         self.made: set[str] = set()
@@ -135,7 +136,7 @@ class _Readings:
             "names": (self.parties.prepare, ("plain",)),
             "words": (lambda: mark_words(self.ledger, self.words), ()),
             "payers": (self._identify, ("close", "names", "words")),
-            "unknown": (lambda: near.mark_unknown(self.ledger), ("close", "payers")),
+            "unknown": (lambda: near.mark_unknown(self.ledger, self.ours), ("close", "payers")),
         }
         for reading, (maker, before) in makers.items():
             if reading in wanted | {b for w in wanted for b in _all_before(w, makers)} and reading not in self.made:

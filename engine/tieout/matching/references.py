@@ -19,6 +19,7 @@ from stdnum.ch import esr
 from tieout.matching import text
 from tieout.matching.close import FORMS, Closeness, read_closely
 from tieout.matching.ledger import Ledger
+from tieout.matching.rejected import forget_rejected
 
 __all__ = ["CHECKS", "FORMS", "KINDS", "References", "check_digits"]
 
@@ -77,6 +78,8 @@ CHECKS: tuple[Check, ...] = (
 )
 # Plain digits: believed only where the ledger's own references of that length all have such a check digit.
 UNMARKED: tuple[Check, ...] = (
+    Check("KID", lambda n: n.isdigit() and 4 <= len(n) <= 25, lambda n: bool(luhn.is_valid(n))),
+    Check("KID", lambda n: n.isdigit() and 4 <= len(n) <= 25, _mod11),
     Check("KID", lambda n: n.isdigit() and 4 <= len(n) <= 25, _kid),
     Check("FI", lambda n: n.isdigit() and 4 <= len(n) <= 20, _finnish),
 )
@@ -122,6 +125,7 @@ class References:
         self.window: int = int(settings.get("pieces", 6))
         self.crowd: int = int(settings.get("crowd", 200))
         self.masks: list[str] = list(settings.get("not_references", []))
+        self.written: list[Mapping[str, str]] = list(settings.get("written_as", []))
 
     def prepare(self) -> None:
         """Makes ``match_key`` and ``match_text``, and finds the plainly written references of every payment."""
@@ -153,6 +157,7 @@ class References:
             select pno, ino, min(form) as form, min(token) as token, min(kind) as kind
               from found group by pno, ino""",
         )
+        forget_rejected(self.ledger, "match_plain")
 
     def _keys(self) -> None:
         """``match_key``: one row a (item, number): compact, bare of zeros, digits, folded."""
@@ -219,12 +224,15 @@ class References:
         )
 
     def _texts(self) -> None:
-        """``match_text``: what a payment says, dates and the auditor's masks blanked out."""
+        """``match_text``: what a payment says, in the auditor's spelling of it, dates and the masks blanked out."""
         said = ", ".join(
             f"nullif({text.plain(f'p.{field}')}, '')" if field == "creditor_reference" else text.plain(f"p.{field}")
             for field in self.fields
         )
         masked = f"concat_ws(' | ', {said})"
+        for each in self.written:
+            number = text.literal(f" | {each['number']} | ")
+            masked = f"regexp_replace({masked}, {text.literal(each['find'])}, {number}, 'g')"
         for pattern in (
             r"\b(?:0?[1-9]|[12][0-9]|3[01])\.(?:0?[1-9]|1[0-2])\.(?:(?:19|20)[0-9]{2}|[0-9]{2})\b",
             r"\b(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\b",
@@ -243,4 +251,4 @@ class References:
 
     def read_closely(self) -> None:
         """Makes ``match_close`` and ``match_mention`` for the payments still open: what is not plainly written too."""
-        read_closely(self.ledger, Closeness(self.least, self.suffix, self.long, self.window, self.crowd))
+        read_closely(self.ledger, Closeness(self.least, self.suffix, self.long, self.window, self.crowd), check_digits)

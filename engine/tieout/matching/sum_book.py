@@ -94,10 +94,14 @@ class Book:
     numbers: Sequence[str]
     named: Whole
     """pno * 2**32 + ino of the items that texts name."""
+    rejected: Whole
+    """The same of the pairs that a person rejected for good."""
 
     @classmethod
-    def of(cls, claims: pl.DataFrame, items: pl.DataFrame, named: pl.DataFrame) -> Book:
-        """claims, items: sorted, as the pass reads them; named: pno, ino."""
+    def of(
+        cls, claims: pl.DataFrame, items: pl.DataFrame, named: pl.DataFrame, rejected: pl.DataFrame | None = None
+    ) -> Book:
+        """claims, items: sorted, as the pass reads them; named and rejected: pno, ino."""
         pools = items.select("party_id", "currency").unique(maintain_order=True).with_row_index("pool")
         claims = claims.join(pools, on=["party_id", "currency"], how="inner", maintain_order="left")
         placed = items.join(pools, on=["party_id", "currency"], how="left", maintain_order="left")
@@ -132,7 +136,8 @@ class Book:
             number=_whole(digits.cast(pl.Int64).fill_null(-1)),
             ids=items["open_item_id"].to_list(),
             numbers=items["number"].to_list(),
-            named=_whole(named["pno"]) * 2**32 + _whole(named["ino"]),
+            named=_pairs(named),
+            rejected=_pairs(named.clear() if rejected is None else rejected),
         )
 
     def ready(self, waiting: npt.NDArray[np.bool_]) -> Whole:
@@ -167,6 +172,8 @@ class Book:
         grouped = np.flatnonzero(fits & self.names_group[claim])
         if len(grouped) and not settled_later:
             fits[grouped] = np.isin(self.pno[claim[grouped]] * 2**32 + self.ino[item[grouped]], self.named)
+        if len(self.rejected):
+            fits &= ~np.isin(self.pno[claim] * 2**32 + self.ino[item], self.rejected)
         starts = np.concatenate(([0], np.cumsum(np.bincount(owner[fits], minlength=len(claims)))))
         return item[fits], starts
 
@@ -184,6 +191,10 @@ class Book:
 
 def _whole(values: pl.Series) -> Whole:
     return np.asarray(values.cast(pl.Int64).to_numpy(), dtype=np.int64)
+
+
+def _pairs(rows: pl.DataFrame) -> Whole:
+    return _whole(rows["pno"]) * 2**32 + _whole(rows["ino"])
 
 
 def _days(values: pl.Series) -> Whole:

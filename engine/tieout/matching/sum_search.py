@@ -70,9 +70,16 @@ class Outcome:
         return "a set of open items adds up to the amount, but may do so by accident"
 
     def evidence(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"sum": self.label, "solutions": [list(s) for s in self.ids], "count": self.count}
+        says = "undisputed" if self.state == "undisputed" else self.reason
+        facts: dict[str, Any] = {
+            "says": f"sum_{says}",
+            "sum": self.label,
+            "solutions": [list(s) for s in self.ids],
+            "count": self.count,
+        }
         facts |= {"open_items": self.pool, "others_within": self.within, "at_least": self.more or None}
         facts |= {"decides": self.deciding.get("fact"), "decided_by": self.deciding.get("items")}
+        facts |= {"decides_by": self.deciding.get("by"), "decides_among": self.deciding.get("among")}
         facts["settled_part"] = [ino for ino, _, _ in self.chosen] and len(self.chosen)
         return {key: value for key, value in facts.items() if value not in (None, [], 0, "")}
 
@@ -286,31 +293,36 @@ def decides(solutions: Sequence[tuple[str, Sequence[str], Sequence[int]]], *, co
     """The single fact that would tell the solutions apart, in words and as data.
 
     solutions: party, the numbers of the items, and their amounts. complete: whether these are all there are.
-    Returns ``fact`` and ``items``, the items it asks for.
+    Returns ``fact``, ``items``, the items it asks for, and ``by`` (numbers, customer, item, which, count, discount or
+    none) with what it is ``among``, from which the fact is said in another language.
     """
     if not complete:
-        return {"fact": "the numbers of the invoices; there are more solutions than are shown", "items": []}
+        fact = "the numbers of the invoices; there are more solutions than are shown"
+        return {"fact": fact, "items": [], "by": "numbers"}
     sets = [frozenset(numbers) for _, numbers, _ in solutions]
     parties = [party for party, _, _ in solutions]
     if len(set(parties)) == len(parties):
-        return {"fact": f"which customer paid: {' or '.join(sorted(parties))}", "items": []}
+        told = sorted(parties)
+        return {"fact": f"which customer paid: {' or '.join(told)}", "items": [], "by": "customer", "among": told}
     worth = {n: abs(a) for _, numbers, amounts in solutions for n, a in zip(numbers, amounts, strict=True)}
     differ = sorted(frozenset.union(*sets) - frozenset.intersection(*sets), key=lambda n: (-worth[n], n))
     if len(sets) == 2 and differ:
-        return {"fact": f"whether {differ[0]} is paid", "items": differ[:1]}
+        return {"fact": f"whether {differ[0]} is paid", "items": differ[:1], "by": "item", "among": differ[:1]}
     own = [next((n for n in differ if n in s and sum(n in o for o in sets) == 1), None) for s in sets]
     if all(own):
         told = sorted(n for n in own if n)
-        return {"fact": f"which of {', '.join(told)} is paid", "items": told}
+        return {"fact": f"which of {', '.join(told)} is paid", "items": told, "by": "which", "among": told}
     lengths = sorted({len(s) for s in sets})
     if len(lengths) == len(sets):
-        return {"fact": f"how many items are paid: {', '.join(map(str, lengths))}", "items": []}
+        sizes = [str(length) for length in lengths]
+        return {"fact": f"how many items are paid: {', '.join(sizes)}", "items": [], "by": "count", "among": sizes}
     if not differ:
-        return {"fact": "whether the discount was taken", "items": []}
+        return {"fact": "whether the discount was taken", "items": [], "by": "discount"}
     held = {n: sum(n in s for s in sets) for n in differ}
     best = min(differ, key=lambda n: (max(held[n], len(sets) - held[n]), -worth[n], n))
     left = max(held[best], len(sets) - held[best])
-    return {"fact": f"no single item; whether {best} is paid leaves at most {left} of {len(sets)}", "items": [best]}
+    fact = f"no single item; whether {best} is paid leaves at most {left} of {len(sets)}"
+    return {"fact": fact, "items": [best], "by": "none", "among": [best, str(left), str(len(sets))]}
 
 
 def _lucky(amounts: list[int], how: Chosen) -> float:

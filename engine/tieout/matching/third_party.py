@@ -25,7 +25,7 @@ def third_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         """with pairs as (
           select distinct a.pno, i.party_id, upper(trim(p.counterparty_name)) as payer, p.account_key
           from match_allocation a join match_payment p using (pno) join match_item i using (ino)
-          where a.status = 'accepted' and nullif(trim(p.counterparty_name), '') is not null
+          where a.status = 'accepted' and p.amount > 0 and nullif(trim(p.counterparty_name), '') is not null
         ),
         known as (
           select distinct party_id, upper(trim(name)) as known, ground from match_known where ground <> 'alternative payer'
@@ -68,7 +68,7 @@ def third_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
             name,
             f"""select v.pno, 'third_party_payer' as reason, null as related, v.party_id, p.amount,
               'paid by somebody else than the customer' as message,
-              json_object('payer', p.counterparty_name) as evidence
+              json_object('says', 'third_party', 'payer', p.counterparty_name) as evidence
             from {view} v join match_payment p using (pno)""",
             hold=False,
         )

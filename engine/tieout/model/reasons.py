@@ -20,6 +20,9 @@ REASONS: Mapping[str, Text] = MappingProxyType(
         "fx_conversion": Text("Difference from a currency conversion", "汇兑差异"),
         "invalid_reference": Text("The reference does not check", "参考号校验失败"),
         "overpayment": Text("More was paid than is open", "多付款"),
+        "payment_on_account": Text(
+            "Paid on account: a known payer, no item named", "预付或挂账：付款方已知，未指明款项"
+        ),
         "duplicate_payment": Text("Paid twice", "重复付款"),
         "payment_for_paid_item": Text("Paid again after the item was cleared", "已结清发票的再次付款"),
         "wrong_currency": Text("Paid in another currency than invoiced", "付款币种不符"),
