@@ -131,3 +131,27 @@ def test_random_markup_never_does_anything_but_parse_or_be_refused(text):
         xml.parse(text.encode(), "in/a.xml")
     except FormatError as exc:
         assert "\n" not in str(exc)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<a><b>1</b><c>", "it ends before its last element is closed; ask for the whole file"),
+        (b"<a><b>1</b><c x='", "it ends before its last element is closed; ask for the whole file"),
+        (
+            '<?xml version="1.0" encoding="UTF-8"?><a>Bürö</a>'.encode("latin-1"),
+            "save it as UTF-8, or declare the encoding",
+        ),
+        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "ask for the document without it"),
+    ],
+)
+def test_a_refusal_says_what_to_do(content, words):
+    with pytest.raises(FormatError) as caught:
+        xml.parse(content, "a.xml")
+    assert words in caught.value.message
+
+
+def test_a_mistake_inside_is_not_taken_for_a_document_cut_off():
+    with pytest.raises(FormatError) as caught:
+        xml.parse(b"<a><b>1</c></a>", "a.xml")
+    assert "whole file" not in caught.value.message

@@ -50,6 +50,11 @@ def test_what_is_no_operator_or_constant_of_its_own_stays(text):
     }
 
 
+def test_an_entry_of_a_list_is_left_out_and_not_also_made_another():
+    assert changed("a in ('x', 'y')") == {"ain('x')", "ain('y')"}
+    assert "a='~'" in changed("a = 'x'")
+
+
 def test_numbers_move_by_their_last_digit():
     assert [number_near(text) for text in ("0.02", "100", "1.10")] == ["0.03", "101", "1.11"]
 
@@ -76,3 +81,23 @@ def test_a_rule_is_changed_in_its_condition_its_parameters_and_what_it_does_with
     made = list(mutants(pack.rules[0], pack.code_lists))
     assert {each.place for each in made} == {"check", "when", "$limit", "on_null"}
     assert all(each.rule.id == "ACME-0001" and each.rule != pack.rules[0] for each in made)
+
+
+def places_of(**parts):
+    (pack,) = rule_sets(rule_text(**parts))
+    return {(each.place, each.what) for each in mutants(pack.rules[0], pack.code_lists)}
+
+
+CASES = "[{given: {buyer_reference: x}, expect: pass}, {given: {buyer_reference: '  '}, expect: fail}]"
+
+
+def test_a_change_that_cannot_be_noticed_is_not_tried():
+    alike = ("check", "coalesce left out")
+    assert alike not in places_of(check="trim(coalesce(buyer_reference, '')) <> ''", tests=CASES)
+    assert alike in places_of(check="trim(coalesce(buyer_reference, 'x')) <> ''", tests=CASES)
+    null = ("on_null", "fail became pass")
+    assert null not in places_of(when="trim(buyer_reference) <> ''", check="upper(buyer_reference) = 'X'", tests=CASES)
+    assert null in places_of(when="seller_name = 'a'", check="upper(buyer_reference) = 'X'", tests=CASES)
+    assert null in places_of(
+        when="buyer_reference = 'a' or seller_name = 'b'", check="upper(buyer_reference) = 'X'", tests=CASES
+    )

@@ -95,6 +95,11 @@ def _mutate(packs: list[RuleSet]) -> int:
     kept = [each for each, seen in zip(tried, held, strict=True) if not seen]
     for each in kept:
         print(f"{each.rule.location}  {each.rule.id}: no case notices that in {each.place} {each.what}")
+    if len(packs) > 1:
+        for pack in packs:
+            mine = [seen for each, seen in zip(tried, held, strict=True) if each.rule.pack == pack.pack]
+            if mine:
+                print(f"{pack.pack:20} {sum(mine):6} of {len(mine):6} noticed ({sum(mine) / len(mine):.1%})")
     share = f" ({(len(tried) - len(kept)) / len(tried):.1%})" if tried else ""
     print(f"{len(tried)} small changes tried, {len(tried) - len(kept)} noticed{share}, {len(kept)} not")
     return 1 if kept else 0

@@ -60,7 +60,7 @@ def parse(content: bytes, uri: str, *, limit_bytes: int = LIMIT_BYTES) -> Elemen
         doctype = _DOCTYPE.search(content)
         if doctype and _in_prolog(content, doctype.start()):
             raise _doctype_refused(content, doctype.start(), uri) from exc
-        raise FormatError(_sentence(exc), at=Location(uri, exc.lineno or 0)) from exc
+        raise FormatError(_sentence(exc, content), at=Location(uri, exc.lineno or 0)) from exc
     except (ValueError, LookupError) as exc:
         raise FormatError(f"not readable as XML: {exc}", at=Location(uri)) from exc
     if root.getroottree().docinfo.internalDTD is not None:
@@ -77,11 +77,26 @@ def _in_prolog(content: bytes, position: int) -> bool:
 
 def _doctype_refused(content: bytes, position: int, uri: str) -> FormatError:
     line = content.count(b"\n", 0, position) + 1
-    return FormatError("a DOCTYPE is not accepted: it can smuggle in entities and files", at=Location(uri, line))
+    return FormatError(
+        "a DOCTYPE is not accepted: it can smuggle in entities and files; ask for the document without it",
+        at=Location(uri, line),
+    )
 
 
-def _sentence(exc: etree.XMLSyntaxError) -> str:
+def _sentence(exc: etree.XMLSyntaxError, content: bytes) -> str:
     text = (exc.msg or "").split(", line ")[0].strip()
+    if re.search(r"invalid bytes|not proper UTF-8|encoding error|input conversion failed", text, re.I):
+        return (
+            "not well-formed XML: bytes that its encoding does not have; save it as UTF-8, or declare the encoding it is "
+            f"written in ({text})"
+        )
+    limited = re.search(r"limit|huge|exceed|amplification|loop", text, re.I)
+    if (
+        not limited
+        and exc.lineno == content.rstrip().count(b"\n") + 1
+        and not re.search(rb"</[^<>]+>\W*$", content[-300:])
+    ):
+        return f"not well-formed XML: it ends before its last element is closed; ask for the whole file ({text})"
     for pattern, sentence in _LIMITS:
         if pattern.search(text):
             return f"refused: {sentence} ({text})"

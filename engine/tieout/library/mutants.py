@@ -38,7 +38,8 @@ def mutants(rule: Rule, code_lists: Iterable[str]) -> Iterator[Mutant]:
     }
     scope = Scope(rule.table, tuple(sorted(kinds.items())), frozenset(code_lists))
     for what, expression in _expressions(rule.check, scope):
-        yield Mutant(replace(rule, check=expression), "check", what)
+        if not (what == "coalesce left out" and _null_fails_alike(rule)):
+            yield Mutant(replace(rule, check=expression), "check", what)
     for what, expression in _expressions(rule.when, scope):
         yield Mutant(replace(rule, when=expression), "when", what)
     if rule.when is not None:
@@ -59,7 +60,29 @@ def _may_be_null(rule: Rule) -> bool:
     """Whether a column the check reads may be null where the rule applies, as far as the text of the rule tells."""
     text = f"{rule.when.text if rule.when else ''} {rule.check.text if rule.check else ''}"
     read = [column for _, column in columns_read(rule.check)] if rule.check else []
-    return any(not re.search(rf"\b{column} is (not )?null|coalesce\(\s*{column}\b", text) for column in read)
+    held = _never_null(rule.when)
+    return any(
+        column not in held and not re.search(rf"\b{column} is (not )?null|coalesce\(\s*{column}\b", text)
+        for column in read
+    )
+
+
+def _never_null(when: Expression | None) -> set[str]:
+    """The columns that have a value wherever ``when`` holds: a part of it that is true is made of values."""
+    if when is None or re.search(r"\b(or|case)\b", when.text, re.I):
+        return set()
+    parts = re.split(r"\band\b", when.text, flags=re.I)
+    plain = [part for part in parts if not re.search(r"\b(coalesce|is|between|filter|count)\b", part, re.I)]
+    return {name for part in plain for name in re.findall(r"\b[a-z_][a-z_0-9]*\b(?!\s*\()", part)}
+
+
+def _null_fails_alike(rule: Rule) -> bool:
+    """Whether a value that is missing fails the check, with or without coalesce: it is compared with nothing but ''."""
+    text = rule.check.text if rule.check else ""
+    if rule.on_null != "fail" or re.search(r"\b(not|case|is|and)\b", text, re.I):
+        return False
+    sides = [side.strip() for side in re.split(r"\bor\b", text, flags=re.I)]
+    return all(re.fullmatch(r"(trim\()?coalesce\(\s*\w+,\s*''\s*\)\)? <> ''", side) for side in sides)
 
 
 def _expressions(expression: Expression | None, scope: Scope) -> Iterator[tuple[str, Expression]]:

@@ -90,7 +90,7 @@ def _changes(tokens: list[Any], at: int) -> Iterator[tuple[str, int, int]]:
     elif token.token_type is TokenType.STRING:
         if _DATE.fullmatch(token.text):
             yield "'1900-01-01'", *here
-        elif not (at > 1 and tokens[at - 1].text == "," and _called(tokens, at) == "in_code_list"):
+        elif not _listed(tokens, at):
             yield "'~'", *here
     elif word == "is" and after == "not" and null:
         yield "is null", token.start, tokens[at + 2].end + 1
@@ -105,6 +105,16 @@ def _changes(tokens: list[Any], at: int) -> Iterator[tuple[str, int, int]]:
     elif token.token_type is not TokenType.STRING:
         for other in _OPERATORS.get(word, ()) if not _signs(tokens, at) else ():
             yield other, *here
+
+
+def _listed(tokens: list[Any], at: int) -> bool:
+    """Whether the text names a code list, or is an entry among others: another entry is an entry left out, tried below."""
+    called, before, after = (
+        _called(tokens, at),
+        tokens[at - 1].text,
+        tokens[at + 1].text if at + 1 < len(tokens) else "",
+    )
+    return (called == "in_code_list" and before == ",") or (called == "in" and "," in (before, after))
 
 
 def _called(tokens: list[Any], at: int) -> str:

@@ -398,6 +398,9 @@ class _Reader:
             if key[0] in self.made[table]:
                 object_id = self.made[table][key[0]][place] or document_id
         shown = problem.text if len(problem.text) <= 60 else problem.text[:57] + "..."
+        wrong, wrong_zh = f"'{shown}' {problem.says}", f"'{shown}' 不符合 {column.name if column else ''} 的类型"
+        if not problem.text.strip(SPACE):
+            wrong, wrong_zh = "is there but empty", "元素存在但为空"
         return Finding(
             rule="IN-VALUE" if problem.severity == "fatal" else "IN-PRECISION",
             severity=problem.severity,
@@ -406,8 +409,8 @@ class _Reader:
             object_id=object_id,
             row_no=row_no,
             term=column.term if column else "",
-            message=f"{problem.path}: '{shown}' {problem.says}; expected {problem.expected}",
-            message_zh=f"{problem.path}：'{shown}' 不符合 {column.name if column else ''} 的类型",
+            message=f"{problem.path}: {wrong}; expected {problem.expected}",
+            message_zh=f"{problem.path}：{wrong_zh}",
             evidence={"path": problem.path, "text": problem.text, "expected": problem.expected},
             source=source,
             line=problem.line,
