@@ -6,13 +6,13 @@ import ipaddress
 import secrets
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tieout import run as conductor
-from tieout.model.errors import SourceError, TieoutError
-from tieout.workspace import open_home
+from tieout.model.errors import DefinitionError, SourceError, TieoutError
+from tieout.workspace import Home, open_home, open_workspace
 
 __all__ = ["serve"]
 
@@ -55,6 +55,7 @@ def serve(
         raise TieoutError("--tls-cert and --tls-key go together")
     home = open_home(workspace)
     _is_free(host, port)
+    callbacks = _callbacks(workspace, home)
     journal = conductor.open_journal(home)
     pages.prepare(journal)
     desk = Desk(home, journal, secure=secure)
@@ -75,7 +76,7 @@ def serve(
         print(f"there is no run yet: 'tieout run {workspace}' fills the queue", flush=True)
     try:
         uvicorn.run(
-            make_app(desk, hosts=names),
+            make_app(desk, hosts=names, callbacks=callbacks),
             host=host,
             port=port,
             log_level="warning",
@@ -89,6 +90,18 @@ def serve(
         )
     finally:
         desk.close()
+
+
+def _callbacks(workspace: Path, home: Home) -> Any:
+    """What takes the messages of platforms; None where there are none, or where a definition file is broken."""
+    from tieout.faces.callbacks import router
+
+    try:
+        opened = open_workspace(workspace)
+    except DefinitionError as exc:
+        print(f"messages of platforms are not taken until this is put right:\n{exc}", flush=True)
+        return None
+    return router(opened, lambda: conductor.open_journal(home)) if opened.platforms else None
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as BaseHTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 import tieout
 from tieout.faces.web import api, pages, pages_case, pages_people, pages_rules, pages_runs
@@ -23,13 +24,14 @@ from tieout.model.errors import Forbidden, NotFound, SourceError, StoreError, Ti
 __all__ = ["make_app"]
 
 ROUTERS = (api.router, pages.router, pages_case.router, pages_runs.router, pages_rules.router, pages_people.router)
-"""Who adds a door of his own - webhooks of platforms, metrics - enters its router here."""
-_SIGNED_ELSEWHERE = ("/api/v1/webhooks/",)
+_WEBHOOKS = "/api/v1/webhooks"
 """Below it, requests carry a signature of the sender instead of a session: no origin is asked for."""
 
 
-def make_app(desk: Desk, *, hosts: Collection[str] = ("127.0.0.1", "localhost", "::1")) -> FastAPI:
-    """The application over a desk. hosts: the names it answers to."""
+def make_app(
+    desk: Desk, *, hosts: Collection[str] = ("127.0.0.1", "localhost", "::1"), callbacks: ASGIApp | None = None
+) -> FastAPI:
+    """The application over a desk. hosts: the names it answers to. callbacks: takes what platforms send by themselves."""
     app = FastAPI(
         title="tieout",
         version=tieout.__version__,
@@ -41,8 +43,10 @@ def make_app(desk: Desk, *, hosts: Collection[str] = ("127.0.0.1", "localhost", 
     app.state.desk = desk
     for router in ROUTERS:
         app.include_router(router)
+    if callbacks is not None:
+        app.mount(_WEBHOOKS, callbacks)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    app.add_middleware(Guard, hosts=hosts, secure=desk.secure, elsewhere=_SIGNED_ELSEWHERE)
+    app.add_middleware(Guard, hosts=hosts, secure=desk.secure, elsewhere=(f"{_WEBHOOKS}/",))
     for kind, status in ((Forbidden, 403), (NotFound, 404), (SourceError, 503), (StoreError, 503), (TieoutError, 422)):
         app.add_exception_handler(kind, _told(status))
     app.add_exception_handler(BaseHTTPException, _http)
