@@ -105,6 +105,8 @@ TOP = {
     "forecast": "run",
     "exchange": "run",
     "tracing": "run",
+    "posting": "run",
+    "keeping": "run",
 }
 
 

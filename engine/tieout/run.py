@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout import exchange, intake
+from tieout import exchange, intake, posting
 from tieout.cases import apply, queue, rulings
 from tieout.closing import carry, totals
 from tieout.issuing import generate, told
@@ -179,6 +179,7 @@ class _Conductor:
 
     def _intake(self, store: Store) -> None:
         self.progress.start("intake")
+        posting.resume(self.workspace, self.journal)
         self.unread = intake.take_in(
             store,
             (*self.workspace.inputs, *exchange.received(self.workspace)),
@@ -186,6 +187,8 @@ class _Conductor:
             progress=self.progress,
         )
         told.tell(store, self.journal, as_of=self.as_of)
+        posting.note_reads(self.workspace, self.journal)
+        posting.set_aside(store, self.journal)
         self._step(
             "intake",
             documents=store.count("document"),

@@ -11,21 +11,22 @@ import hashlib
 import importlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tieout.connect.database import DatabaseSource
 from tieout.connect.files import FileSource
+from tieout.connect.mirror import Mirror
 from tieout.library import yamlfile
 from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import Node, did_you_mean
 from tieout.model.definitions import MatchPlan, RoutePlan, RuleSet
-from tieout.model.errors import DefinitionError, Location, Mistake
+from tieout.model.errors import DefinitionError, Location, Mistake, SourceError
 from tieout.model.platforms import PlatformPlan
 from tieout.model.policy import Policy
-from tieout.model.ports import Input, QuerySource, Source
+from tieout.model.ports import Input, Ledger, QuerySource, Source
 from tieout.store.engine import Limits
 
 __all__ = ["Home", "Link", "Workspace", "open_home", "open_workspace"]
@@ -44,6 +45,8 @@ class Home:
     """How far people may go, from ``decisions:``."""
     schedule: Mapping[str, Any] = field(default_factory=dict)
     """When runs start and whom they tell, from ``schedule:``, as written; secrets are names."""
+    keep_years: int = 10
+    """How long the archive keeps a document after the end of its year."""
 
     @property
     def runs(self) -> Path:
@@ -89,6 +92,9 @@ class Workspace:
     fail_on: str
     limits: Limits
     fingerprint: Mapping[str, str]
+    erp: Ledger | None = None
+    """The ERP that is told what became of its invoices, and what it is told."""
+    tell: tuple[str, ...] = ()
 
 
 def open_home(folder: Path) -> Home:
@@ -150,11 +156,13 @@ class _Opening:
             self._journal(),
             Policy.of(self.node.plain("decisions", {})),
             self.node.plain("schedule", {}),
+            int(self.node.plain("archive", {}).get("keep_years", 10)),
         )
 
     def workspace(self, catalogue: Catalogue) -> Workspace:
         node = self.node
         inputs = [self._input(name, each, catalogue) for name, each in node["sources"].items()]
+        erp, tell = self._write_back(inputs)
         return Workspace(
             home=self.home(),
             as_of=self._date(node.get("as_of")),
@@ -172,6 +180,8 @@ class _Opening:
                 "tieout.yaml": _sha256(self.folder / "tieout.yaml"),
                 **{_relative(path, self.folder): _sha256(path) for path in self._query_files()},
             },
+            erp=erp,
+            tell=tell,
         )
 
     def _input(self, name: str, node: Node, catalogue: Catalogue) -> Input | None:
@@ -179,9 +189,9 @@ class _Opening:
         if mapping is not None and mapping not in catalogue.mappings:
             near = did_you_mean(mapping, catalogue.mappings)
             self.mistakes.append(node["mapping"].mistake(f"source {name}: no mapping {mapping!r}{near}"))
-        path, database = node.get("path"), node.get("database")
-        if (path is None) == (database is None):
-            self.mistakes.append(node.mistake(f"source {name}: give either a path or a database"))
+        path, database, api = node.get("path"), node.get("database"), node.get("api")
+        if sum(each is not None for each in (path, database, api)) != 1:
+            self.mistakes.append(node.mistake(f"source {name}: give a path, a database or an api, one of them"))
             return None
         options = {key: node.plain(key) for key in ("direction", "optional", "values") if node.get(key)}
         if path is not None:
@@ -198,6 +208,8 @@ class _Opening:
                 },
             )
             return Input(name, source, mapping, options)
+        if api is not None:
+            return self._api(name, node, catalogue, options)
         assert database is not None
         query = node.get("query")
         if query is None:
@@ -207,11 +219,73 @@ class _Opening:
         if not file.is_file():
             self.mistakes.append(query.mistake(f"source {name}: there is no file {query.value}"))
             return None
-        return (
-            Input(name, DatabaseSource(name, url, file.read_text("utf-8"), base=self.folder), mapping, options)
-            if url
-            else None
+        parameters = {key: self._filled(each) or "" for key, each in _items(node.get("parameters"))}
+        incremental = node.plain("incremental")
+        mirror = None
+        if isinstance(incremental, dict):
+            mirror = self._mirror(
+                name, str(incremental["key"]), [str(incremental["changed"])], incremental.get("first")
+            )
+        if not url:
+            return None
+        rows = DatabaseSource(
+            name, url, file.read_text("utf-8"), base=self.folder, parameters=parameters, mirror=mirror
         )
+        return Input(name, rows, mapping, options)
+
+    def _api(self, name: str, node: Node, catalogue: Catalogue, options: dict[str, Any]) -> Input | None:
+        """A source that an ERP's interface gives, as the ``api`` of its mapping says."""
+        mapping = node.plain("mapping")
+        how = catalogue.mappings[mapping].settings.get("api") if mapping in catalogue.mappings else None
+        if how is None:
+            self.mistakes.append(
+                node["api"].mistake(f"source {name}: name a mapping that has an 'api', such as erp.tryton_invoices")
+            )
+            return None
+        url = self._filled(node["api"])
+        settings = {key: self._filled(each) for key, each in _items(node.get("settings"))}
+        if not url or None in settings.values():
+            return None
+        from tieout.connect.erp_api import ApiSource, ErpApi  # HTTP is loaded only where an ERP is asked by it
+
+        try:
+            erp = ErpApi(name, url, how, {key: str(value) for key, value in settings.items()})
+        except SourceError as exc:
+            self.mistakes.append(node["api"].mistake(str(exc)))
+            return None
+        cursor = how["read"].get("cursor")
+        mirror = None
+        if node.plain("incremental"):
+            if cursor is None:
+                self.mistakes.append(node["incremental"].mistake(f"source {name}: {mapping} does not say what changed"))
+                return None
+            mirror = self._mirror(name, cursor["key"], cursor["changed"], cursor.get("first"))
+        return Input(name, ApiSource(name, erp, mirror=mirror), mapping, options)
+
+    def _mirror(self, name: str, key: str, changed: Sequence[str], first: str | None) -> Mirror:
+        return Mirror(
+            self.folder / "cache" / f"{re.sub('[^A-Za-z0-9._-]', '_', name)}.json",
+            key=key,
+            changed=changed,
+            first=first,
+        )
+
+    def _write_back(self, inputs: Sequence[Input | None]) -> tuple[Ledger | None, tuple[str, ...]]:
+        node = self.node.get("write_back")
+        if node is None:
+            return None, ()
+        named = str(node.plain("source"))
+        source = next((each.source for each in inputs if each and each.name == named), None)
+        erp: Ledger | None = getattr(source, "api", None)
+        if erp is None:
+            self.mistakes.append(node["source"].mistake(f"write_back: no source {named!r} that is read by api"))
+            return None, ()
+        for each in node["tell"]:
+            if not erp.can(str(each.value)):
+                self.mistakes.append(
+                    each.mistake(f"write_back: the mapping of {named} does not say how '{each.value}' is written")
+                )
+        return erp, tuple(str(each.value) for each in node["tell"])
 
     def _filled(self, node: Node) -> str | None:
         """The text with its ``${NAME}`` filled in; None (and a mistake) where one is not set."""
@@ -325,6 +399,11 @@ class _Opening:
         for _, node in self.node["sources"].items():
             if (query := node.get("query")) and (self.folder / str(query.value)).is_file():
                 yield self.folder / str(query.value)
+
+
+def _items(node: Node | None) -> Iterator[tuple[str, Node]]:
+    if node is not None:
+        yield from node.items()
 
 
 def _secret(name: str) -> str | None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tieout.connect.database import DatabaseSource
+from tieout.connect.mirror import Mirror
 from tieout.model.errors import SourceError
 
 pytest.importorskip("adbc_driver_manager", reason="database drivers are not installed: pip install 'tieout[databases]'")
@@ -94,3 +95,56 @@ def test_postgresql_rows_come_with_exact_numbers_and_dates(postgres):
 def test_postgresql_queries_run_read_only(postgres):
     with pytest.raises(SourceError, match="read-only"):
         DatabaseSource("items", postgres.get_uri(), "create table x (a int)").frame()
+
+
+# --- only what changed, with bound values ---
+
+
+def _mirror(folder):
+    return Mirror(folder / "cache" / "items.json", key="id", changed=["changed_at"], first="1970-01-01")
+
+
+def test_names_in_texts_and_comments_are_no_parameters_and_a_missing_one_is_named(sqlite):
+    query = 'select id, \'$since\' as a, "id" as "$b" from item where id = $wanted -- $nothing'
+    source = DatabaseSource("items", "sqlite:///erp.db", query, base=sqlite, parameters={"wanted": "0001"})
+    assert source.frame().to_dicts() == [{"id": "0001", "a": "$since", "$b": "0001"}]
+    with pytest.raises(SourceError, match=r"\$wanted, which is not given"):
+        DatabaseSource("items", "sqlite:///erp.db", query, base=sqlite).frame()
+    hostile = {"wanted": "0001' or '1'='1"}
+    assert DatabaseSource("items", "sqlite:///erp.db", query, base=sqlite, parameters=hostile).frame().is_empty()
+
+
+def test_a_real_postgresql_gives_only_what_changed_and_the_rest_is_kept(postgres, tmp_path):
+    import adbc_driver_postgresql.dbapi as driver
+
+    def execute(*statements):
+        with driver.connect(postgres.get_uri()) as connection, connection.cursor() as cursor:
+            for each in statements:
+                cursor.execute(each)
+            connection.commit()
+
+    execute(
+        "drop table if exists ledger",
+        "create table ledger (id text primary key, company text, amount numeric(12, 2), changed_at timestamp)",
+        "insert into ledger values ('1', 'A', 10.10, '2026-10-01 08:00'), ('2', 'A', 20, '2026-10-02 08:00'), ('3', 'B', 1, '2026-10-03')",
+    )
+    query = (
+        "select id, amount, changed_at from ledger "
+        "where company = $company and changed_at >= cast($since as timestamp) order by id"
+    )
+
+    def read(sha256):
+        mirror = _mirror(tmp_path)
+        mirror.resume(sha256)
+        source = DatabaseSource("items", postgres.get_uri(), query, parameters={"company": "A"}, mirror=mirror)
+        return source.frame(), mirror
+
+    whole, first = read(None)
+    assert whole.select("id", "amount").rows() == [("1", "10.10"), ("2", "20.00")]
+    execute("update ledger set amount = 5.05, changed_at = '2026-10-05 08:00' where id = '1'")
+    later, second = read(first.sha256)
+    assert later.select("id", "amount").rows() == [("1", "5.05"), ("2", "20.00")]
+    assert second.cursor > first.cursor
+    execute("delete from ledger where id = '2'")
+    assert read(second.sha256)[0].height == 2, "what is deleted shows only in a whole read"
+    assert read(None)[0].height == 1

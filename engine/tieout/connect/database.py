@@ -1,6 +1,7 @@
 """The rows of a query on PostgreSQL or SQLite, through ADBC. Implements ``model.ports.QuerySource``.
 
-Queries run in a read-only transaction. A URL's password is never part of a message.
+Queries run in a read-only transaction, values are bound. A URL's password is never part of a message. With a mirror only
+what changed since the last time is fetched, as text, and laid over what was there.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
+from tieout.connect.mirror import Mirror
 from tieout.model.errors import SourceError
 
 __all__ = ["DatabaseSource"]
@@ -24,11 +26,23 @@ class DatabaseSource:
     """One query of one database.
 
     url: postgresql://user:password@host/name, or sqlite:///file (relative to ``base``) with its names filled in.
+    parameters: what the query's ``$names`` stand for, bound as text. mirror: where only what changed is read: the query
+        asks for it by ``$since``, and keeps the rows of that very instant (>=).
     """
 
-    def __init__(self, name: str, url: str, query: str, *, base: Path | None = None) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        query: str,
+        *,
+        base: Path | None = None,
+        parameters: Mapping[str, str] | None = None,
+        mirror: Mirror | None = None,
+    ) -> None:
+        self.name, self.mirror = name, mirror
         self._url, self._query, self._base = url, query, base or Path()
+        self._parameters = dict(parameters or {})
 
     def __repr__(self) -> str:
         return f"DatabaseSource({self.name!r}, {_shown(self._url)!r})"
@@ -38,12 +52,22 @@ class DatabaseSource:
 
         Raises SourceError in one line where the database cannot be reached or refuses the query.
         """
+        if self.mirror is None:
+            return self._fetched(self._parameters)
+        changed = self._fetched({**self._parameters, "since": self.mirror.since or ""})
+        texts = changed.select(pl.all().cast(pl.String))
+        self.mirror.lay(texts.to_dicts())
+        return pl.DataFrame(self.mirror.records, schema=texts.schema)
+
+    def _fetched(self, parameters: Mapping[str, str]) -> pl.DataFrame:
         place = f"{self.name} ({_shown(self._url)})"
         try:
             with self._connection() as connection, connection.cursor() as cursor:
                 if not self._url.startswith("sqlite"):
                     cursor.execute("set transaction read only")
-                cursor.execute(self._query.strip().rstrip(";"))
+                sqlite = self._url.startswith("sqlite")
+                query, values = _bound(self._query.strip().rstrip(";"), parameters, "?" if sqlite else "$", self.name)
+                cursor.execute(query, values or None)
                 return _plain(cursor.fetch_arrow_table())
         except ModuleNotFoundError as exc:
             raise SourceError(
@@ -82,6 +106,28 @@ class DatabaseSource:
             text = text.replace(str(secret), "***")
         line = next((line.strip() for line in text.splitlines() if line.strip()), type(exc).__name__)
         return line[:300]
+
+
+_PLACES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$([A-Za-z_]\w*)", re.S)
+
+
+def _bound(query: str, parameters: Mapping[str, str], sign: str, name: str) -> tuple[str, Sequence[str]]:
+    """The query with its ``$names`` numbered as the database wants them, and the values in that order.
+
+    Raises SourceError for a name that is not given.
+    """
+    order: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        if (named := match[1]) is None:
+            return match[0]
+        if named not in parameters:
+            raise SourceError(f"{name}: the query names ${named}, which is not given; set it in 'parameters'")
+        if named not in order:
+            order.append(named)
+        return f"{sign}{order.index(named) + 1}"
+
+    return _PLACES.sub(place, query), [parameters[each] for each in order]
 
 
 def _shown(url: str) -> str:

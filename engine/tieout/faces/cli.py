@@ -52,6 +52,12 @@ COMMANDS = {
         "serve",
         "Open the workbench: queue, runs and rules in a browser, and the REST API under it.",
     ),
+    "post": ("cli_erp", "post", "Tell the ERP what is new: e-invoice status, document, payments. Safe to repeat."),
+    "archive": (
+        "cli_erp",
+        "archive",
+        "Every issued and received document, kept by its hash.",
+    ),
     "export": ("cli_sealed", "export", "Write the tables of a sealed run."),
     "verify": (
         "cli_sealed",

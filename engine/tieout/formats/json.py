@@ -1,4 +1,7 @@
-"""JSON and JSON lines as text frames: one row a record, nested members under dotted names, plus ``line``."""
+"""JSON and JSON lines as text frames: one row a record, nested members under dotted names, plus ``line``.
+
+A list of one object is read as the object; of several none is taken, since none is the one that is meant.
+"""
 
 from __future__ import annotations
 
@@ -113,6 +116,8 @@ def _flat(value: Any, prefix: str, uri: str, line: int, depth: int) -> Iterator[
     for name, member in value.items():
         if isinstance(member, dict):
             yield from _flat(member, f"{prefix}{name}.", uri, line, depth + 1)
+        elif isinstance(member, list) and len(member) == 1 and isinstance(member[0], dict):
+            yield from _flat(member[0], f"{prefix}{name}.", uri, line, depth + 1)
         elif not isinstance(member, list):
             yield f"{prefix}{name}", member
         elif all(not isinstance(each, dict | list) for each in member):

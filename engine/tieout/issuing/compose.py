@@ -22,6 +22,7 @@ __all__ = ["WORKING_TABLES", "Profile", "conflicts", "documents", "prepare", "ro
 # What all lines of a billing document must say alike; the first value there is counts.
 _HEAD = (
     "billing_kind",
+    "invoice_number",
     "corrects_invoice",
     "issue_date",
     "due_date",
@@ -159,7 +160,7 @@ def documents(as_of: dt.date) -> Query:
     return Query(
         "billing documents in order",
         """
-select billing_document, issue_date, is_credit, party_id, currency, total, conflicts, has_repeated_lines, has_kind,
+select billing_document, invoice_number, issue_date, is_credit, party_id, currency, total, conflicts, has_repeated_lines, has_kind,
        is_known, coalesce(issue_date > $as_of, false) as is_early, source, line
 from issuing_head order by issue_date nulls last, billing_document
 """,

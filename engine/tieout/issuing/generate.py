@@ -43,6 +43,8 @@ Check = Callable[[Dict[str, pl.DataFrame]], pl.DataFrame]
 
 SPECIFICATION = "urn:cen.eu:en16931:2017"
 SEPA_CREDIT_TRANSFER = "58"
+# Invoices that the ERP has numbered itself are counted here; their numbers are the ERP's, and no two may be the same.
+OF_THE_ERP = "(ERP)"
 
 
 def issue(
@@ -150,8 +152,7 @@ class _Issuing:
         stopped = {each.object_id for each in found if each.severity == "fatal"}
         fresh = [each for each in documents if each not in recorded and each not in stopped]
 
-        numbers = self._number(fresh)
-        names = {each: _Name(self.series, numbers[each], self._number_text(numbers[each])) for each in fresh}
+        names = self._named(fresh, {each: documents[each]["invoice_number"] for each in fresh})
         names |= {each: _Name(row["series"], row["number"], row["invoice_number"]) for each, row in recorded.items()}
         tables = compose.rows(self.store, _frame_of(names), self.profile)
         written, unlike = self._proved(tables, {names[each].file for each in fresh})
@@ -214,12 +215,21 @@ class _Issuing:
         unlike = proof.differences(tables, {each: written[each] for each in written if each in wanted}, self.mappings)
         return written, {each: reason for each, reason in (refused | unlike).items() if each in wanted}
 
-    def _number(self, fresh: Sequence[str]) -> dict[str, int]:
+    def _named(self, fresh: Sequence[str], own: Dict[str, str | None]) -> dict[str, _Name]:
+        """What each document that passed is called: the number the ERP has given it, else the next of our series."""
+        ours = [each for each in fresh if not own[each]]
+        theirs = [each for each in fresh if own[each]]
+        numbers = self._number(self.series, ours, first=self.start)
+        places = self._number(OF_THE_ERP, theirs, first=1)
+        names = {each: _Name(self.series, numbers[each], self._number_text(numbers[each])) for each in ours}
+        return names | {each: _Name(OF_THE_ERP, places[each], str(own[each])) for each in theirs}
+
+    def _number(self, series: str, fresh: Sequence[str], *, first: int) -> dict[str, int]:
         """A number for each document that passed; what a killed run reserved for others is given back first."""
-        stale = [row["key"] for row in pending_numbers(self.journal, self.series) if row["key"] not in set(fresh)]
+        stale = [row["key"] for row in pending_numbers(self.journal, series) if row["key"] not in set(fresh)]
         if stale:
-            release_numbers(self.journal, self.series, stale, reason="its invoice was not issued")
-        return reserve_numbers(self.journal, self.series, fresh, first=self.start) if fresh else {}
+            release_numbers(self.journal, series, stale, reason="its invoice was not issued")
+        return reserve_numbers(self.journal, series, fresh, first=first) if fresh else {}
 
     def _number_text(self, number: int) -> str:
         return f"{self.series}{number:0{self.digits}d}"

@@ -175,6 +175,7 @@ carried_from | date | - | The as-of date of the run that left it unallocated; it
 billing_document | identifier | - | The ERP's number of the billing document: one invoice each.
 billing_line_no | integer | - | The position of the line within the billing document, from 1.
 billing_kind | code | - | invoice or credit_note.
+invoice_number | identifier | BT-1 | The number the ERP has given the invoice already; null where tieout numbers it.
 corrects_invoice | identifier | BT-25 | The number of the invoice that a credit note corrects.
 issue_date | date | BT-2 | The date of the invoice.
 delivery_date | date | BT-72 | The date of delivery.

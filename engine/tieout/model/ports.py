@@ -10,7 +10,7 @@ import polars as pl
 
 from tieout.model.records import Document
 
-__all__ = ["Input", "Progress", "QuerySource", "Source"]
+__all__ = ["Incremental", "Input", "Ledger", "Progress", "QuerySource", "Source"]
 
 
 class Source(Protocol):
@@ -31,6 +31,36 @@ class QuerySource(Protocol):
     def frame(self) -> pl.DataFrame:
         """All rows, columns as the database names them. Raises SourceError where it cannot be reached."""
         ...
+
+
+class Ledger(Protocol):
+    """An ERP that is written to, each operation as its description names it."""
+
+    name: str
+
+    def can(self, operation: str) -> bool:
+        """Whether the ERP can be told this at all."""
+        ...
+
+    def find(self, operation: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the ERP has of it already; None where it has nothing."""
+        ...
+
+    def write(self, operation: str, values: Mapping[str, Any]) -> Any:
+        """Writes it. Raises RemoteError with the ERP's words where it is refused or nobody knows."""
+        ...
+
+
+class Incremental(Protocol):
+    """What a source that reads only what changed keeps: the journal says whether it may be taken up."""
+
+    def resume(self, sha256: str | None) -> None: ...
+
+    @property
+    def cursor(self) -> str | None: ...
+
+    @property
+    def sha256(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)

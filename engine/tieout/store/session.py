@@ -114,6 +114,26 @@ class Session:
         query = sa.select(EVENT).where(EVENT.c.workspace == self.workspace).order_by(EVENT.c.sequence)
         yield from events_of(self.connection, query.where(EVENT.c.stream == stream) if stream else query)
 
+    def events_under(self, prefix: str) -> Iterator[Event]:
+        """The events of this workspace in all streams that begin so, in their order."""
+        query = sa.select(EVENT).where(
+            EVENT.c.workspace == self.workspace, EVENT.c.stream >= prefix, EVENT.c.stream < prefix + "\U0010ffff"
+        )
+        yield from events_of(self.connection, query.order_by(EVENT.c.sequence))
+
+    def last_events(self, streams: Sequence[str]) -> dict[str, Event]:
+        """The newest event of each of the streams that has one."""
+        found: dict[str, Event] = {}
+        for start in range(0, len(streams), BATCH):
+            last = (
+                sa.select(sa.func.max(EVENT.c.sequence))
+                .where(EVENT.c.workspace == self.workspace, EVENT.c.stream.in_(streams[start : start + BATCH]))
+                .group_by(EVENT.c.stream)
+            )
+            query = sa.select(EVENT).where(EVENT.c.sequence.in_(last))
+            found |= {event.stream: event for event in events_of(self.connection, query)}
+        return found
+
     def cases(self, ids: Iterable[str] | None = None) -> list[Case]:
         """The cases of the given ids, or all, ordered by id."""
         return self._cases_of(self.workspace, None if ids is None else list(ids))

@@ -209,6 +209,19 @@ CREDENTIAL = sa.Table(
     sa.Column("password_hash", TEXT, nullable=False),
     sa.Column("changed_at", TEXT, nullable=False),
 )
+# Events that change no view: what was told to an ERP, how far a source was read, what was kept in the archive.
+RECORDED = frozenset(
+    {
+        "write_intended",
+        "write_done",
+        "write_failed",
+        "source_read",
+        "archived",
+        "hold_placed",
+        "hold_released",
+        "removed",
+    }
+)
 
 APPEND_ONLY = {
     "sqlite": [
@@ -357,6 +370,8 @@ def _registered(event: Event, name: str) -> list[Any]:
     if event.kind == "callback_received":
         row = {"platform": name, "message_id": payload["message_id"], "received_at": event.instant}
         return [CALLBACK.insert().values(**place, **row)]
+    if event.kind in RECORDED:
+        return []
     raise StoreError(f"journal: {event.kind} in {event.stream} is no event this tieout knows")
 
 
