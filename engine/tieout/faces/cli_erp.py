@@ -15,6 +15,7 @@ from tieout import keeping, posting
 from tieout import run as conductor
 from tieout.faces import terminal
 from tieout.model.errors import TieoutError
+from tieout.store.outbox import transmissions
 from tieout.workspace import open_home, open_workspace
 
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder with tieout.yaml.")]
@@ -28,7 +29,8 @@ def post(workspace: Annotated[Path, typer.Argument(help="The folder with tieout.
     """Tell the ERP what is new: e-invoice status, document, payments. Safe to repeat."""
     opened = open_workspace(workspace)
     with conductor.open_journal(opened.home) as journal:
-        outcomes = posting.post(opened, journal)
+        ended = [each for each in transmissions(journal) if each["state"] in ("accepted", "rejected", "cancelled")]
+        outcomes = posting.post(opened, journal, statuses=tuple(ended))
     counts = Counter((each.write.operation, each.state) for each in outcomes)
     terminal.show(
         "Told to the ERP", ("what", "outcome", "writes"),
