@@ -50,7 +50,7 @@ COMMANDS = {
     "serve": (
         "cli_serve",
         "serve",
-        "Open the workbench: queue, runs and rules in a browser, and the REST API under it.",
+        "Open the workbench: the queue, runs and rules in a browser, and the REST API under it.",
     ),
     "post": ("cli_erp", "post", "Tell the ERP what is new: e-invoice status, document, payments. Safe to repeat."),
     "archive": (
