@@ -7,7 +7,7 @@ import pytest
 from tieout.connect.files import FileSource
 from tieout.intake import Input, take_in
 from tieout.library import yamlfile
-from tieout.library.catalog import shipped
+from tieout.library.catalog import Catalogue
 from tieout.library.mappings import parse_mapping
 from tieout.model.records import Query
 from tieout.store.engine import Store
@@ -61,8 +61,7 @@ def parse():
 @pytest.fixture(scope="session")
 def mappings():
     """The shipped mappings by id."""
-    made = [_parsed(path) for path in sorted(shipped("mappings").rglob("*.yaml"))]
-    return {each.id: each for each in made}
+    return dict(Catalogue.load().mappings)
 
 
 @pytest.fixture
