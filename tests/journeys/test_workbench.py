@@ -86,9 +86,11 @@ def state(page):
 
 def open_case(page, text):
     page.get_by_role("link", name="Queue", exact=True).first.click()
+    page.wait_for_url("**/queue*")
     page.keyboard.press("/")
     page.keyboard.type(text)
     page.keyboard.press("Enter")
+    page.wait_for_url(f"**/queue?*q={text}*")
     page.locator("table.queue tbody th a").first.click()
     page.get_by_role("heading", name="History").wait_for()
 
