@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -38,7 +39,20 @@ from tieout.workspace import Home, Link, Workspace
 if TYPE_CHECKING:
     from tieout.connect.platform import HttpPlatform
 
-__all__ = ["Done", "cancel", "connected", "due", "hear", "prepare", "reader", "received", "send", "sync", "worker"]
+__all__ = [
+    "Done",
+    "cancel",
+    "connected",
+    "due",
+    "hear",
+    "notify",
+    "prepare",
+    "reader",
+    "received",
+    "send",
+    "sync",
+    "worker",
+]
 
 Clock = Callable[[], dt.datetime]
 MEDIA = {"json": "application/json", "json_document": "application/json"}
@@ -55,6 +69,17 @@ class Done:
     platform: str
     counts: Mapping[str, int]
     trouble: tuple[str, ...] = ()
+
+
+def notify(address: str, facts: Mapping[str, Any]) -> None:
+    """Posts the facts as JSON to somebody's webhook. Raises SourceError where it is not https or does not answer well."""
+    from tieout.connect.http import Http, Policy
+
+    parts = urlsplit(address)
+    patience = Policy(attempts=2, total_s=60, read_s=30)
+    # Not logged: the path of a webhook is often its secret.
+    with Http("webhook", f"{parts.scheme}://{parts.netloc}", policy=patience, log=lambda _: None) as http:
+        http.call("POST", address, json=dict(facts), auth=False)
 
 
 def worker(home: Home) -> str:

@@ -29,7 +29,7 @@ from tieout.issuing import generate, told
 from tieout.matching import corners, platform, reconcile, three_way
 from tieout.model.canon import CANON
 from tieout.model.definitions import MatchPlan
-from tieout.model.errors import SourceError
+from tieout.model.errors import SourceError, WorkspaceBusy
 from tieout.model.ports import Progress
 from tieout.model.records import Query
 from tieout.revision import with_platform
@@ -77,7 +77,7 @@ def run(
 
     actor: who started it; where definitions changed and the workspace asks for a second person, that is who proposes them.
 
-    Raises SourceError where the folder cannot be written or another run of the workspace is going on, ControlTotalError
+    Raises SourceError where the folder cannot be written, WorkspaceBusy where another run is going on, ControlTotalError
     where the run does not balance, Forbidden where changed definitions wait for a second person; nothing is sealed then.
     """
     started = clock()
@@ -283,7 +283,7 @@ def _locked(runs: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         os.close(handle)
-        raise SourceError(f"{runs}: another run of this workspace is going on; wait for it or stop it") from exc
+        raise WorkspaceBusy(f"{runs}: another run of this workspace is going on; wait for it or stop it") from exc
     try:
         for left in runs.glob(".*.partial"):
             shutil.rmtree(left, ignore_errors=True)

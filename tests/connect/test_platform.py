@@ -162,6 +162,6 @@ def test_a_callback_is_read_only_where_it_is_signed_and_fresh():
     with platform("peppol_ap", base="http://127.0.0.1:1") as at:
         read = callback(at, body)
         assert (read.message_id, read.outcome.platform_id, read.outcome.state) == ("ev-1", "pe-1", "accepted")
-        for wrong_one in ({"key": b"guess"}, {"at_time": 1}, {"at_time": "soon"}):
+        for wrong_one in ({"key": b"guess"}, {"at_time": 1}, {"at_time": "soon"}, {"at_time": "nan"}):
             with pytest.raises(RemoteError):
                 callback(at, body, **wrong_one)

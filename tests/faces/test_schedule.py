@@ -1,17 +1,21 @@
 """When runs are due, what is caught up, who is told, and what the log and the figures never say."""
 
 import datetime as dt
+import http.server
 import io
 import json
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tieout import exchange
+from tieout import run as conductor
 from tieout.faces import schedule
 from tieout.faces.metrics import open_metrics, write_metrics
 from tieout.faces.schedule import due, following, masked, plan_of, work_once
-from tieout.model.errors import TieoutError
+from tieout.model.errors import SourceError, TieoutError
 
 BERLIN = plan_of({"at": ["06:30", "18:00"], "days": ["mon", "tue", "wed", "thu", "fri"], "time_zone": "Europe/Berlin"})
 
@@ -101,6 +105,40 @@ def test_a_notification_that_cannot_be_sent_names_no_secret(monkeypatch):
     assert schedule._tell({"webhook": "${HOOK}"}, {"status": 3}) == ["webhook: TieoutError"]
     settings = {"host": "mail.example", "from": "a@b.example", "to": "c@d.example", "security": "none"}
     assert schedule._tell({"smtp": settings}, {"status": 3, "workspace": "N"}) == ["smtp: TieoutError"]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1.example.org/x", "http://localhost.example.org/x", "ftp://here/x", "x"]
+)
+def test_a_webhook_that_only_looks_like_this_machine_is_refused(address):
+    with pytest.raises(SourceError, match="must start with https"):
+        exchange.notify(address, {})
+
+
+def test_a_webhook_gets_the_facts_as_json():
+    heard = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_): ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert (
+            schedule._tell({"webhook": f"http://127.0.0.1:{server.server_port}/hook"}, {"status": 3, "run": "r"}) == []
+        )
+        thread.join(20)
+    assert heard == [{"status": 3, "run": "r"}]
+
+
+def test_the_run_of_another_process_is_waited_for(place):
+    with conductor._locked(place / "runs"):
+        assert schedule._run(place, None, io.StringIO()) == {"busy": True, "status": 3}
 
 
 def test_the_log_is_json_and_masks_account_numbers():

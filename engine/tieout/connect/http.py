@@ -205,11 +205,11 @@ class Http:
                     again=False,
                 )
             try:
-                return self._breaker.call(attempt)  # type: ignore[no-any-return]
+                return self._breaker.call(attempt)  # type: ignore[no-any-return]  # circuitbreaker has no types
             except _Refused as exc:
                 if exc.error.status == 401 and renewable and not renewed and self.auth and self.auth.renew():
                     renewed = True
-                    return self._breaker.call(attempt)  # type: ignore[no-any-return]
+                    return self._breaker.call(attempt)  # type: ignore[no-any-return]  # circuitbreaker has no types
                 raise
 
         policy = self.policy

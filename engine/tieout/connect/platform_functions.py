@@ -25,7 +25,7 @@ def _bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else str("" if value is None else value).encode()
 
 
-class PlatformFunctions(functions.Functions):  # type: ignore[misc]
+class PlatformFunctions(functions.Functions):  # type: ignore[misc]  # jmespath has no types
     """JMESPath's functions and ours. Values may be texts or bytes."""
 
     @_takes(_ANY)

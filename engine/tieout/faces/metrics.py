@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ def write_metrics(path: Path, manifest: Mapping[str, Any], seconds: Mapping[str,
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.write_text(open_metrics(manifest, seconds), "utf-8")
-        os.replace(fresh, path)  # noqa: PTH105
+        fresh.replace(path)
     except OSError as exc:
         raise SourceError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
 

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from tieout.model.errors import DefinitionError, SourceError, TieoutError
+from tieout.model.errors import DefinitionError, SourceError, TieoutError, WorkspaceBusy
 
 __all__ = ["Plan", "due", "following", "plan_of", "schedule", "work_once"]
 
@@ -133,8 +133,8 @@ def _run(folder: Path, as_of: dt.date | None, log: IO[str]) -> dict[str, Any]:
         sealed = conductor.run(open_workspace(folder), as_of=as_of, progress=progress)
     except DefinitionError as exc:
         return _failed(log, 2, exc)
-    except SourceError as exc:
-        return {"busy": True, "status": 3} if "another run" in str(exc) else _failed(log, 3, exc)
+    except WorkspaceBusy:
+        return {"busy": True, "status": 3}
     except TieoutError as exc:
         return _failed(log, 3, exc)
     counts = {step["stage"]: {k: v for k, v in step.items() if k != "stage"} for step in sealed.manifest["steps"]}
@@ -225,15 +225,12 @@ def _tell(notify: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
 
 
 def _post(url: str, facts: Mapping[str, Any]) -> None:
-    import urllib.request
+    from tieout.exchange import notify
 
-    address = _filled(url)
-    if not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        raise TieoutError("the webhook must be https")
-    body = json.dumps(facts, ensure_ascii=False).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310  checked above
-    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
-        return
+    try:
+        notify(_filled(url), facts)
+    except SourceError as exc:  # its words may hold the address, and that a secret
+        raise TieoutError("the webhook did not take the message") from exc
 
 
 def _mail(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

@@ -90,6 +90,10 @@ class SourceError(TieoutError):
     """A source or a platform that could not be read or written."""
 
 
+class WorkspaceBusy(SourceError):
+    """Another run of the workspace is going on."""
+
+
 class RemoteError(SourceError):
     """A request over the network that was refused, or got no answer or none that can be read.
 

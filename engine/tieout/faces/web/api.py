@@ -28,7 +28,7 @@ from tieout.model.errors import NotFound
 from tieout.model.records import Query as Statement
 from tieout.store import people
 from tieout.store.engine import quote
-from tieout.store.pages import case_counts, case_page, case_total
+from tieout.store.pages import case_counts, case_total
 
 __all__ = ["router"]
 
@@ -195,15 +195,7 @@ def cases(
 ) -> Json:
     wanted = asked(desk, request.query_params)
     with desk.journal.reading() as session:
-        page = case_page(
-            session,
-            wanted.wanted,
-            sort=wanted.sort,
-            descending=wanted.descending,
-            after=wanted.after,
-            before=wanted.before,
-            limit=wanted.limit,
-        )
+        page = wanted.page(session)
         total = case_total(session, wanted.wanted)
     rows = with_names(desk, page.rows)
     desk.log_read(who, f"cases {' '.join(page.ids[:1])}..{' '.join(page.ids[-1:])} ({len(page.ids)})")

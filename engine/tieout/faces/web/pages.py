@@ -61,15 +61,7 @@ def start(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
 def queue(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
     wanted = asked(desk, request.query_params)
     with desk.journal.reading() as session:
-        page = case_page(
-            session,
-            wanted.wanted,
-            sort=wanted.sort,
-            descending=wanted.descending,
-            after=wanted.after,
-            before=wanted.before,
-            limit=wanted.limit,
-        )
+        page = wanted.page(session)
         total = case_total(session, wanted.wanted)
         by_queue = case_counts(session, Wanted(), "queue", "reason")
         owners = case_counts(session, Wanted(), "owner")

@@ -18,7 +18,6 @@ from tieout.faces.web.queries import asked
 from tieout.faces.web.shell import back, lang_of, note, render
 from tieout.faces.web.words import Words
 from tieout.model.errors import NotFound, TieoutError
-from tieout.store.pages import case_page
 
 __all__ = ["router"]
 
@@ -82,15 +81,7 @@ def _neighbours(desk: DeskOf, case_id: str, query: str) -> tuple[str | None, str
     try:
         wanted = asked(desk, QueryParams(query))
         with desk.journal.reading() as session:
-            page = case_page(
-                session,
-                wanted.wanted,
-                sort=wanted.sort,
-                descending=wanted.descending,
-                after=wanted.after,
-                before=wanted.before,
-                limit=wanted.limit,
-            )
+            page = wanted.page(session)
     except TieoutError:
         return None, None
     if case_id not in page.ids:

@@ -16,7 +16,8 @@ from tieout.faces.web.desk import Desk
 from tieout.model.errors import NotFound, TieoutError
 from tieout.model.records import Query
 from tieout.store.fold import LIVE
-from tieout.store.pages import MOST_ROWS, SORTS, Wanted
+from tieout.store.journal import Session
+from tieout.store.pages import MOST_ROWS, SORTS, Page, Wanted, case_page
 
 __all__ = ["Asked", "asked", "with_names"]
 
@@ -36,6 +37,18 @@ class Asked:
     limit: int
     given: dict[str, list[str]]
     """The filter as it stands in the address, without the page."""
+
+    def page(self, session: Session) -> Page:
+        """The page of cases it asks for."""
+        return case_page(
+            session,
+            self.wanted,
+            sort=self.sort,
+            descending=self.descending,
+            after=self.after,
+            before=self.before,
+            limit=self.limit,
+        )
 
     @property
     def address(self) -> str:
