@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import fnmatch
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from tieout.model.records import Query
 from tieout.store import outbox
 from tieout.store.engine import Store
 from tieout.store.journal import Journal
+from tieout.store.lock import alone
 from tieout.store.register import issued_documents
 from tieout.workspace import Home, Link, Workspace
 
@@ -334,21 +333,9 @@ def _chosen(workspace: Workspace, only: Sequence[str]) -> list[Link]:
     return [link for name, link in known.items() if not only or name in only]
 
 
-@contextlib.contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    folder = home.folder / ".tieout"
-    try:
-        folder.mkdir(exist_ok=True)
-        handle = os.open(folder / "exchange.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as exc:
-        raise SourceError(f"{folder}: cannot be written ({exc.strerror})") from exc
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as exc:
-        raise SourceError(f"{home.folder}: another process sends for this workspace; wait for it") from exc
-    finally:
-        os.close(handle)
+def _locked(home: Home) -> contextlib.AbstractContextManager[None]:
+    busy = SourceError(f"{home.folder}: another process sends for this workspace; wait for it")
+    return alone(home.folder / ".tieout" / "exchange.lock", busy)
 
 
 def _log(path: Path) -> Callable[[Mapping[str, Any]], None]:

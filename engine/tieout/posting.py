@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +18,7 @@ from tieout.model.records import Query
 from tieout.store.engine import Store
 from tieout.store.fold import Entry
 from tieout.store.journal import Journal
+from tieout.store.lock import alone
 from tieout.workspace import Workspace
 
 __all__ = ["note_reads", "post", "resume", "set_aside"]
@@ -35,7 +33,9 @@ def post(workspace: Workspace, journal: Journal, *, statuses: tuple[dict[str, An
     if workspace.erp is None:
         raise TieoutError("tieout.yaml has no write_back: name the source whose ERP is told, and what")
     system = workspace.erp.name
-    with _alone(workspace.home.folder):
+    folder = workspace.home.folder
+    busy = SourceError(f"{folder}: another 'tieout post' is going on; wait for it")
+    with alone(folder / "cache" / ".post.lock", busy):
         writes = list(_writes(workspace, journal, statuses))
         return write_back(journal, workspace.erp, writes, system=system)
 
@@ -104,20 +104,6 @@ def _plain(amount: Decimal) -> Decimal:
     short = amount.normalize()
     exponent = short.as_tuple().exponent
     return short if isinstance(exponent, int) and exponent < -2 else short.quantize(Decimal("0.01"))
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Only one process tells the ERP at a time; the lock dies with it, however it ends."""
-    (folder / "cache").mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "cache" / ".post.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as exc:
-        raise SourceError(f"{folder}: another 'tieout post' is going on; wait for it") from exc
-    finally:
-        os.close(handle)
 
 
 # --- what a run takes up of it ---

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import json
 import os
 import platform as machine
@@ -36,6 +35,7 @@ from tieout.revision import with_platform
 from tieout.store import register, seal
 from tieout.store.engine import Store, quote
 from tieout.store.journal import Journal
+from tieout.store.lock import alone
 from tieout.validation import check
 from tieout.verify import read_manifest
 from tieout.workspace import Home, Workspace
@@ -274,22 +274,11 @@ class _Conductor:
 @contextlib.contextmanager
 def _locked(runs: Path) -> Iterator[None]:
     """Only one run of a workspace at a time; the lock dies with its process, however that ends."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        handle = os.open(runs / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as exc:
-        raise SourceError(f"{runs}: cannot be written ({exc.strerror}); a run needs a folder it may write to") from exc
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        os.close(handle)
-        raise WorkspaceBusy(f"{runs}: another run of this workspace is going on; wait for it or stop it") from exc
-    try:
+    busy = WorkspaceBusy(f"{runs}: another run of this workspace is going on; wait for it or stop it")
+    with alone(runs / ".lock", busy):
         for left in runs.glob(".*.partial"):
             shutil.rmtree(left, ignore_errors=True)
         yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
