@@ -36,7 +36,6 @@ def serve(
 
         from tieout.faces.web.app import make_app
         from tieout.faces.web.desk import Desk
-        from tieout.store import pages
     except ImportError as exc:
         raise SourceError(
             f"the workbench needs the extra 'web' (pip install 'tieout[web]'): {exc.name} is not there; "
@@ -57,7 +56,6 @@ def serve(
     _is_free(host, port)
     callbacks = _callbacks(workspace, home)
     journal = conductor.open_journal(home)
-    pages.prepare(journal)
     desk = Desk(home, journal, secure=secure)
     if not desk.has_users():
         desk.setup_token = secrets.token_urlsafe(24)

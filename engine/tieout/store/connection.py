@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from tieout.model.errors import SourceError
-from tieout.store.views import APPEND_ONLY
 
 __all__ = ["address", "connect", "first_line"]
 
@@ -25,7 +24,7 @@ def address(url: str, base: Path | None) -> URL:
         raise SourceError("journal: the URL is not of the form sqlite:///journal.db or postgresql://...") from exc
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in APPEND_ONLY:
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise SourceError(f"journal: {parsed.get_backend_name()} is not supported; use sqlite or postgresql")
     if base and parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
         parsed = parsed.set(database=str(base / str(parsed.database)))

@@ -25,7 +25,7 @@ from tieout.store.chain import GENESIS, Verdict, fault_of
 from tieout.store.connection import address, connect, first_line
 from tieout.store.fold import Event, canonical
 from tieout.store.session import BATCH, STREAM, Session, as_row, events_of
-from tieout.store.views import EVENT, META, VIEWS
+from tieout.store.tables import EVENT, META, VIEWS
 
 __all__ = ["Journal", "Session", "utc_now"]
 

@@ -18,12 +18,26 @@ import polars as pl
 import sqlalchemy as sa
 
 from tieout.model.errors import TieoutError
-from tieout.store.journal import Journal, Session
-from tieout.store.views import CASE, frame
+from tieout.store.fold import DECIDED, LIVE
+from tieout.store.session import Session
+from tieout.store.tables import AMOUNT, CASE, DUE, IS_DECIDED, URGENCY, frame
 
-__all__ = ["COUNTED", "MOST_ROWS", "SORTS", "Page", "Wanted", "case_counts", "case_page", "case_total", "prepare"]
+__all__ = [
+    "COUNTED",
+    "MOST_COUNTED",
+    "MOST_ROWS",
+    "SORTS",
+    "Page",
+    "Wanted",
+    "case_counts",
+    "case_page",
+    "case_total",
+    "values",
+]
 
 MOST_ROWS = 500
+MOST_COUNTED = 10_000
+_LISTS = ("reason", "queue", "currency")
 COUNTED = ("state", "reason", "queue", "owner", "currency", "object_table")
 _TEXTS = ("case_id", "object_id", "related_id", "party_id", "message", "source", "owner")
 _COLUMNS = (
@@ -32,18 +46,15 @@ _COLUMNS = (
     "changed_since_decision",
 )  # fmt: skip
 
-# Written out, not bound: an index on an expression serves only the same expression.
-_DUE = sa.func.coalesce(CASE.c.due, sa.literal_column("'9999-12-31'", sa.Date), type_=sa.Date)
-_MONEY = -sa.func.coalesce(sa.type_coerce(CASE.c.amount, sa.BigInteger), sa.literal_column("0", sa.BigInteger))
 _OWNER = sa.func.coalesce(CASE.c.owner, "")
 SORTS: dict[str, tuple[Any, ...]] = {
-    "urgency": (_DUE, _MONEY, CASE.c.case_id),
-    "amount": (_MONEY, CASE.c.case_id),
+    "urgency": URGENCY,
+    "amount": (AMOUNT, CASE.c.case_id),
     "age": (CASE.c.opened_as_of, CASE.c.case_id),
-    "reason": (CASE.c.reason, _DUE, CASE.c.case_id),
-    "queue": (CASE.c.queue, _DUE, CASE.c.case_id),
-    "owner": (_OWNER, _DUE, CASE.c.case_id),
-    "state": (CASE.c.state, _DUE, CASE.c.case_id),
+    "reason": (CASE.c.reason, DUE, CASE.c.case_id),
+    "queue": (CASE.c.queue, DUE, CASE.c.case_id),
+    "owner": (_OWNER, DUE, CASE.c.case_id),
+    "state": (CASE.c.state, DUE, CASE.c.case_id),
     "id": (CASE.c.case_id,),
 }
 """What a queue may be sorted by; each ends with the id, so that the order is total."""
@@ -77,6 +88,8 @@ class Page:
     after: str | None = None
     before: str | None = None
     ids: tuple[str, ...] = field(default=())
+    total: int | None = None
+    """How many cases are wanted in all, up to ``MOST_COUNTED``; None where it was not asked for."""
 
 
 def case_page(
@@ -88,8 +101,9 @@ def case_page(
     after: str | None = None,
     before: str | None = None,
     limit: int = 50,
+    counted: bool = False,
 ) -> Page:
-    """One page of the cases wanted. after, before: tokens of an earlier page; None for the first.
+    """One page of the cases wanted. after, before: tokens of an earlier page; None for the first. counted: with the total.
 
     Raises TieoutError for an unknown sort, a token of another queue and a limit out of 1 to 500.
     """
@@ -100,60 +114,76 @@ def case_page(
     keys = SORTS[sort]
     backwards = before is not None and after is None
     place = _place(before if backwards else after, sort, keys)
-    downwards = descending != backwards
-    query = sa.select(
-        *(CASE.c[name] for name in _COLUMNS), *(key.label(f"key_{n}") for n, key in enumerate(keys))
-    ).where(*_conditions(session, wanted))
-    if place:
-        mine, theirs = (
-            sa.tuple_(*keys),
-            sa.tuple_(*(sa.literal(value, key.type) for key, value in zip(keys, place, strict=True))),
-        )
-        query = query.where(mine < theirs if downwards else mine > theirs)
-    query = query.order_by(*(key.desc() if downwards else key.asc() for key in keys)).limit(limit + 1)
-    rows = frame(session.connection, query)
-    more = rows.height > limit
-    rows = rows.head(limit)
-    if backwards:
-        rows = rows.reverse()
+    # The keys first, from an index where there is one; then the rows of one page.
     names = [f"key_{n}" for n in range(len(keys))]
-    tokens = [_token(sort, rows.select(names).row(n)) for n in (0, -1)] if rows.height else []
+    found = sa.select(*(key.label(name) for key, name in zip(keys, names, strict=True))).where(
+        *_conditions(session, wanted)
+    )
+    searched = found.cte("searched").prefix_with("materialized") if counted and wanted.text.strip() else None
+    if searched is not None:
+        # A search has looked at every row by the time it has a page: counting what it found costs nothing more.
+        keys = tuple(searched.c[name] for name in names)
+        found = sa.select(searched)
+    query = _ordered(found, keys, place, forwards=not backwards, descending=descending).limit(limit + 1)
+    if searched is not None:
+        query = query.add_columns(_counted(sa.select(searched.c[names[-1]])).label("total"))
+    rows = [tuple(row) for row in session.connection.execute(query)]
+    more, rows = len(rows) > limit, rows[:limit]
+    total = None
+    if counted:
+        told = rows[0][-1] if rows else None if place else 0
+        total = int(told) if searched is not None and told is not None else case_total(session, wanted)
+    places = [row[: len(keys)] for row in (reversed(rows) if backwards else rows)]
+    ids = tuple(str(each[-1]) for each in places)
     has_next, has_previous = (True, more) if backwards else (more, bool(place))
     return Page(
-        rows.drop(names),
-        after=tokens[1] if tokens and has_next else None,
-        before=tokens[0] if tokens and has_previous else None,
-        ids=tuple(rows["case_id"].to_list()),
+        _rows(session, ids),
+        after=_token(sort, places[-1]) if ids and has_next else None,
+        before=_token(sort, places[0]) if ids and has_previous else None,
+        ids=ids,
+        total=total,
     )
 
 
-def prepare(journal: Journal) -> None:
-    """Makes the indexes that pages and counts want, where they are not there yet."""
-    with journal.reading() as session:
-        catalogue = "sqlite_master" if session.connection.dialect.name == "sqlite" else "pg_indexes"
-        column = "name" if catalogue == "sqlite_master" else "indexname"
-        known = set(session.connection.scalars(sa.text(f"select {column} from {catalogue}")))
-    missing = [sql for name, sql in _INDEXES.items() if name not in known]
-    if missing:
-        with journal.writing() as session:
-            for sql in missing:
-                session.connection.execute(sa.text(sql))
+def _ordered(
+    query: sa.Select[Any], keys: Sequence[Any], place: list[Any] | None, *, forwards: bool, descending: bool
+) -> sa.Select[Any]:
+    """The rows behind the place, or, not forwards, those before it from the nearest on."""
+    downwards = descending == forwards
+    if place:
+        mine = sa.tuple_(*keys)
+        theirs = sa.tuple_(*(sa.literal(value, key.type) for key, value in zip(keys, place, strict=True)))
+        query = query.where(mine < theirs if downwards else mine > theirs)
+    return query.order_by(*(key.desc() if downwards else key.asc() for key in keys))
 
 
-_INDEXES = {
-    "journal_case_urgency": "create index if not exists journal_case_urgency on journal_case "
-    "(workspace, coalesce(due, '9999-12-31'), (-coalesce(amount, 0)), case_id)",
-    "journal_case_tally": "create index if not exists journal_case_tally on journal_case "
-    "(workspace, state, queue, reason, opened_as_of)",
-    "journal_case_owner": "create index if not exists journal_case_owner on journal_case (workspace, owner)",
-}
+def _rows(session: Session, ids: Sequence[str]) -> pl.DataFrame:
+    """The rows of the cases, in the order of the ids."""
+    query = sa.select(*(CASE.c[name] for name in _COLUMNS)).where(
+        CASE.c.workspace == session.workspace, CASE.c.case_id.in_(ids)
+    )
+    order = pl.DataFrame({"case_id": ids}, schema={"case_id": pl.String})
+    return order.join(frame(session.connection, query), on="case_id", how="left", maintain_order="left")
 
 
-def case_total(session: Session, wanted: Wanted, *, at_most: int = 10_000) -> int:
-    """How many cases are wanted; counting ends at ``at_most``."""
-    some = sa.select(CASE.c.case_id).where(*_conditions(session, wanted)).limit(at_most).subquery()
-    query = sa.select(sa.func.count()).select_from(some)
+def case_total(session: Session, wanted: Wanted) -> int:
+    """How many cases are wanted; counting ends at ``MOST_COUNTED``."""
+    query = sa.select(_counted(sa.select(CASE.c.case_id).where(*_conditions(session, wanted))))
     return int(session.connection.scalar(query) or 0)
+
+
+def _counted(rows: sa.Select[Any]) -> Any:
+    return sa.select(sa.func.count()).select_from(rows.limit(MOST_COUNTED).subquery()).scalar_subquery()
+
+
+def values(session: Session, column: str, **where: str) -> list[str]:
+    """The values that cases have in a column (queue, owner, or reason within a queue), each found by one look into an index."""
+    known = [CASE.c.workspace == session.workspace, *(CASE.c[name] == value for name, value in where.items())]
+    least = sa.select(sa.func.min(CASE.c[column]).label("value")).where(*known)
+    seen = least.cte("seen", recursive=True)
+    following = sa.select(sa.func.min(CASE.c[column])).where(*known, CASE.c[column] > seen.c.value)
+    seen = seen.union_all(sa.select(following.scalar_subquery()).where(seen.c.value.is_not(None)))
+    return list(session.connection.scalars(sa.select(seen.c.value).where(seen.c.value.is_not(None))))
 
 
 def case_counts(session: Session, wanted: Wanted, *by: str) -> list[tuple[Any, ...]]:
@@ -166,15 +196,21 @@ def case_counts(session: Session, wanted: Wanted, *by: str) -> list[tuple[Any, .
 
 def _conditions(session: Session, wanted: Wanted) -> list[Any]:
     # A search looks at every row: in the order of the table that is faster than by way of an index.
-    mine = CASE.c.workspace + "" if wanted.text.strip() else CASE.c.workspace
+    text = wanted.text.strip()
+    mine = _unindexed(session, "workspace") if text else CASE.c.workspace
     found: list[Any] = [mine == session.workspace]
-    for name in ("state", "reason", "queue", "currency"):
-        if values := getattr(wanted, name):
-            found.append(CASE.c[name].in_(list(values)))
+    states = set(wanted.state)
+    for decided, known in ((0, LIVE), (1, DECIDED)):
+        if states and states <= set(known):
+            found.append(decided == IS_DECIDED)
+            states -= set(known) if states == set(known) else set()
+    for name, values in (("state", sorted(states)), *((each, getattr(wanted, each)) for each in _LISTS)):
+        if values:
+            found.append(_unindexed(session, name).in_(list(values)))
     if wanted.owner:
         named = [name for name in wanted.owner if name]
         nobody = [CASE.c.owner.is_(None)] if "" in wanted.owner else []
-        found.append(sa.or_(CASE.c.owner.in_(named), *nobody))
+        found.append(sa.or_(_unindexed(session, "owner").in_(named), *nobody))
     if wanted.due_by is not None:
         found.append(CASE.c.due <= wanted.due_by)
     if wanted.opened_by is not None:
@@ -183,10 +219,20 @@ def _conditions(session: Session, wanted: Wanted) -> list[Any]:
         found.append(CASE.c.amount >= wanted.at_least)
     if wanted.at_most is not None:
         found.append(CASE.c.amount <= wanted.at_most)
-    if text := wanted.text.strip():
+    if text:
         elsewhere = [CASE.c.object_id.in_(list(wanted.objects))] if wanted.objects else []
         found.append(sa.or_(*_search(session, text), *elsewhere))
     return found
+
+
+def _unindexed(session: Session, name: str) -> Any:
+    """The column as SQLite must not look it up: the rows are read in the order of the page, and passed over in its index.
+
+    PostgreSQL knows how many rows have the value, and chooses by itself.
+    """
+    if session.connection.dialect.name != "sqlite":
+        return CASE.c[name]
+    return sa.literal_column(f"+journal_case.{name}", CASE.c[name].type)
 
 
 def _search(session: Session, text: str) -> list[Any]:

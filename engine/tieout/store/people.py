@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tieout.model.errors import Forbidden, NotFound, TieoutError
 from tieout.store.fold import Entry
 from tieout.store.journal import Journal, Session
-from tieout.store.views import CREDENTIAL, USER
+from tieout.store.tables import CREDENTIAL, USER
 
 __all__ = [
     "ROLES",

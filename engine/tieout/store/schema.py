@@ -13,11 +13,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tieout.store.views import SCHEMA
+from tieout.store.tables import SCHEMA
 
 __all__ = ["VERSION", "upgrade", "version"]
 
-VERSION = 3
+VERSION = 4
 REVISIONS = "journal_revision"
 SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 
 from tieout.store.chain import GENESIS, event_hash
 from tieout.store.fold import Case, Entry, Event, canonical, fold_case
-from tieout.store.views import CASE, EVENT, META, VIEWS, frame, view_statements
+from tieout.store.tables import CASE, EVENT, META, URGENCY, VIEWS, frame
+from tieout.store.views import view_statements
 
 __all__ = ["BATCH", "Session", "as_row", "events_of"]
 
@@ -165,8 +166,10 @@ class Session:
         for name, wanted in where.items():
             if wanted is not None:
                 query = query.where(CASE.c[name].in_([wanted] if isinstance(wanted, str) else list(wanted)))
-        query = query.order_by(CASE.c.due.is_(None), CASE.c.due, CASE.c.amount.desc(), CASE.c.case_id)
-        return frame(self.connection, query.limit(limit).offset(offset))
+        if limit is not None:
+            some = query.with_only_columns(CASE.c.case_id).order_by(*URGENCY).limit(limit).offset(offset)
+            query = sa.select(*shown).where(CASE.c.workspace == self.workspace, CASE.c.case_id.in_(some))
+        return frame(self.connection, query.order_by(*URGENCY))
 
     def rows(self, view: str, **where: Any) -> list[dict[str, Any]]:
         """The rows of a view (run, number, document, user, decision, rules) of this workspace, in the order of its key.

@@ -12,7 +12,7 @@ from tieout.faces.web.app import make_app
 from tieout.faces.web.desk import Desk
 from tieout.faces.web.gate import Attempts, Sessions
 from tieout.replay import NoProgress
-from tieout.store import pages, people
+from tieout.store import people
 from tieout.workspace import open_home, open_workspace
 
 PASSWORD = "correct horse battery"
@@ -150,7 +150,6 @@ def open_bench(folder):
     now = [dt.datetime(2026, 11, 2, 8, 0, tzinfo=dt.UTC)]
     home = open_home(folder)
     journal = conductor.open_journal(home)
-    pages.prepare(journal)
     desk = Desk(home, journal, sessions=Sessions(lambda: now[0]), attempts=Attempts(lambda: now[0]))
     return Bench(desk, make_app(desk), now)
 

@@ -28,7 +28,7 @@ from tieout.model.errors import NotFound
 from tieout.model.records import Query as Statement
 from tieout.store import people
 from tieout.store.engine import quote
-from tieout.store.pages import case_counts, case_total
+from tieout.store.pages import case_counts
 
 __all__ = ["router"]
 
@@ -195,11 +195,10 @@ def cases(
 ) -> Json:
     wanted = asked(desk, request.query_params)
     with desk.journal.reading() as session:
-        page = wanted.page(session)
-        total = case_total(session, wanted.wanted)
+        page = wanted.page(session, counted=True)
     rows = with_names(desk, page.rows)
     desk.log_read(who, f"cases {' '.join(page.ids[:1])}..{' '.join(page.ids[-1:])} ({len(page.ids)})")
-    return Json({"total": total, "after": page.after, "before": page.before, "cases": desk.shown(who, rows)})
+    return Json({"total": page.total, "after": page.after, "before": page.before, "cases": desk.shown(who, rows)})
 
 
 @router.get("/cases/counts", tags=["cases"], summary="How many cases, by state, reason, queue, owner or currency")

@@ -20,7 +20,7 @@ from tieout.faces.web.shell import LANG, back, lang_of, note, render
 from tieout.faces.web.sign_in import SHORTEST, check, first_person, give_cookie, take_cookie
 from tieout.faces.web.words import Words
 from tieout.model.errors import Forbidden, TieoutError
-from tieout.store.pages import SORTS, Wanted, case_counts, case_page, case_total
+from tieout.store.pages import SORTS, case_page, values
 
 __all__ = ["router"]
 
@@ -61,15 +61,10 @@ def start(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
 def queue(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
     wanted = asked(desk, request.query_params)
     with desk.journal.reading() as session:
-        page = wanted.page(session)
-        total = case_total(session, wanted.wanted)
-        by_queue = case_counts(session, Wanted(), "queue", "reason")
-        owners = case_counts(session, Wanted(), "owner")
-    facets = {
-        "queue": sorted({row[0] for row in by_queue}),
-        "reason": sorted({row[1] for row in by_queue}),
-        "owner": sorted(row[0] for row in owners if row[0]),
-    }
+        page = wanted.page(session, counted=True)
+        queues = values(session, "queue")
+        reasons = {each for queue in queues for each in values(session, "reason", queue=queue)}
+        facets = {"queue": queues, "reason": sorted(reasons), "owner": values(session, "owner")}
     desk.log_read(who, f"queue {wanted.address[:200]} ({page.rows.height} cases)")
     today = desk.as_of() or dt.date.today()
     return render(
@@ -79,7 +74,7 @@ def queue(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
         rows=desk.shown(who, with_names(desk, page.rows)),
         page=page,
         asked=wanted,
-        total=total,
+        total=page.total,
         facets=facets,
         states=STATES,
         sorts=list(SORTS),

@@ -38,8 +38,8 @@ class Asked:
     given: dict[str, list[str]]
     """The filter as it stands in the address, without the page."""
 
-    def page(self, session: Session) -> Page:
-        """The page of cases it asks for."""
+    def page(self, session: Session, *, counted: bool = False) -> Page:
+        """The page of cases it asks for. counted: with the total of all pages."""
         return case_page(
             session,
             self.wanted,
@@ -48,6 +48,7 @@ class Asked:
             after=self.after,
             before=self.before,
             limit=self.limit,
+            counted=counted,
         )
 
     @property
