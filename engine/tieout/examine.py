@@ -25,6 +25,7 @@ from tieout.formats import codec
 from tieout.intake import read_documents, unpacked
 from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import did_you_mean
+from tieout.mapping.places import Places
 from tieout.model.canon import CANON
 from tieout.model.definitions import RuleSet
 from tieout.model.errors import TieoutError
@@ -47,6 +48,7 @@ COLUMNS = (
     "message",
     "message_zh",
     "evidence",
+    "path",
     "line",
 )
 
@@ -134,13 +136,14 @@ class _Worker:
             m for m in catalogue.mappings.values() if any(t.table in ("invoice", "invoice_line") for t in m.tables)
         ]
         self.packs, self.named, self.day = _chosen(catalogue, names), names is not None, day
+        self.locator = Places(self.mappings)
 
     def __call__(self, part: _Part) -> pl.DataFrame:
         batch = read_documents(part, self.mappings)
         with Store.create(limits=Limits(threads=1)) as store:
             for name, frame in batch.frames.items():
                 store.append(name, frame)
-            check.check(store, self.packs, as_of=self.day, everywhere=self.named)
+            check.check(store, self.packs, as_of=self.day, everywhere=self.named, locator=self.locator)
             found = store.table("finding").select(pl.col("source").alias("document"), *COLUMNS[1:])
             return found.sort("document", maintain_order=True)
 

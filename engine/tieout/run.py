@@ -25,6 +25,7 @@ from tieout import exchange, intake, posting
 from tieout.cases import apply, queue, rulings
 from tieout.closing import carry, totals
 from tieout.issuing import generate, told
+from tieout.mapping.places import Places
 from tieout.matching import corners, platform, reconcile, three_way
 from tieout.model.canon import CANON
 from tieout.model.definitions import MatchPlan
@@ -145,7 +146,7 @@ class _Conductor:
                 self.notes += apply.apply(store, self.journal, earlier)
             self._step("carry in", rows=carried, decisions=store.count("decision"))
             self.progress.start("validate")
-            check.check(store, workspace.rule_sets, as_of=as_of)
+            check.check(store, workspace.rule_sets, as_of=as_of, locator=Places(workspace.catalogue.mappings.values()))
             self._step(
                 "validate", findings=store.count("finding"), rules=sum(len(r.rules) for r in workspace.rule_sets)
             )

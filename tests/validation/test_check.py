@@ -65,6 +65,7 @@ def test_a_finding_says_what_was_found_where_and_by_which_rule(store):
         "evidence": found["evidence"],
         "source": "b.xml",
         "line": 2,
+        "path": None,
     }
     assert json.loads(found["evidence"]) == {
         "invoice_total_amount_with_vat": "119.01",

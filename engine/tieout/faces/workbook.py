@@ -84,7 +84,7 @@ order by c.payment_id, c.solution nulls last, c.rank, c.open_item_id
     (
         "Findings",
         """
-select rule, pack, severity, "table", object_id, row_no, term, message, message_zh, evidence, source, line
+select rule, pack, severity, "table", object_id, row_no, term, message, message_zh, evidence, path, source, line
 from finding order by finding_no
 """,
         "Each rule broken, with the values found and the place.",

@@ -84,7 +84,7 @@ def _value_finding(table: str, check: Check, headings: Sequence[str], row: dict[
         "IN-VALUE", "fatal", f"{uri}:{line}  {text}", pack="intake", table=table, object_id=str(key or f"{uri}#{line}"),
         term=CANON[table].by_name[check.column].term.replace("-", "") and CANON[table].by_name[check.column].term,
         message_zh=f"{uri}:{line}  {zh}", evidence={"column": check.column, "found": shown, "expected": check.expected},
-        source=uri, line=line,
+        source=uri, line=line, path=", ".join(check.headings),
     )  # fmt: skip
 
 
@@ -101,7 +101,8 @@ def difference_findings(table: TableMapping, rows: pl.DataFrame, columns: Sequen
                         f"{table.table}; the first, '{kept}', is kept", pack="intake", table=table.table,
                         object_id=str(row.get(CANON[table.table].key[0]) or uri), term=column.term.replace("-", "") and column.term,
                         message_zh=f"{uri}:{line}  同一 {table.table} 各行的 {shown} 不一致，保留第一个值 '{kept}'",
-                        evidence={"column": name, "kept": str(kept)}, source=uri, line=line)
+                        evidence={"column": name, "kept": str(kept)}, source=uri, line=line,
+                        path=", ".join(headings[name]))
             )  # fmt: skip
     return findings
 
@@ -119,7 +120,7 @@ def finding_frame(findings: Sequence[Finding], *, first: int) -> pl.DataFrame:
             "object_id": each.object_id or None, "row_no": each.row_no, "term": each.term or None, "message": each.message,
             "message_zh": each.message_zh or None,
             "evidence": json.dumps(dict(each.evidence), ensure_ascii=False, sort_keys=True, default=str),
-            "source": each.source or None, "line": each.line,
+            "path": each.path or None, "source": each.source or None, "line": each.line,
         }
         for number, each in enumerate(ordered, first)
     ]  # fmt: skip

@@ -75,6 +75,8 @@ class Block:
     columns: list[Planned]
     fallback: int = -1
     """The scope of ``or_each``; -1 without."""
+    number: int = 1
+    """Which of the blocks of its table it is, from 1."""
     whole: Source | None = None
     ups: int = 0
     """From a row up to the document's row."""
@@ -164,7 +166,8 @@ class _Compiler:
             self._mistake(each.location, f"each: {each.each}: a row is an element below the root, without '../' or '@'")
             return None
         table = CANON[each.table]
-        block = Block(each, table, self.trie.scope(path.steps).number, path.steps, [])
+        alike = [other for other in self.mapping.tables if other.table == each.table]
+        block = Block(each, table, self.trie.scope(path.steps).number, path.steps, [], number=alike.index(each) + 1)
         if fallback := each.options.get("or_each"):
             other = self._path(str(fallback), each.location, each.table)
             if other is None:

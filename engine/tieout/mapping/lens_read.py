@@ -15,6 +15,7 @@ import polars as pl
 from tieout.mapping.as_written import SCHEMA, odd_texts
 from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source, texts_of
 from tieout.mapping.lens_rows import enclosing, first, rows_of, seen
+from tieout.mapping.places import Places, filled
 from tieout.mapping.trie import Row
 from tieout.mapping.values import POLARS, SPACE, decimal_text, typed
 from tieout.mapping.walk import Problem, Walk
@@ -59,6 +60,7 @@ class _Reader:
         self.cells: tuple[Row, tuple[Any, ...]] = ([], ())
         """The rows last asked for, turned into columns."""
         self.odd: list[tuple[Any, ...]] = []
+        self.locator = Places([plan.mapping])
 
     # --- rows ---
 
@@ -335,6 +337,8 @@ class _Reader:
             raw["line_row_no"] = [numbers[places[owner]] for owner in owners]
         if "row_no" in names:
             raw.setdefault("row_no", self._numbered(table.name, owners))
+        if "block_no" in names:
+            raw["block_no"] = [block.number] * len(rows)
         formats = {each.column.name: each.kind.format for each in block.columns}
         blank = self.plan.mapping.settings.get("empty") == "absent"
         return {
@@ -397,6 +401,11 @@ class _Reader:
                 row_no = self.row_nos[table][place]
             if key[0] in self.made[table]:
                 object_id = self.made[table][key[0]][place] or document_id
+        line_row_no = None
+        if place is not None and any(self.keys.get(table, [[], []])[1]):
+            line_row_no = self.keys[table][1][place]
+        spots = self.locator(self.plan.mapping.id, table, (column.name,)) if column else {}
+        spot = next(iter(spots.values())).template if len(spots) == 1 else ""
         shown = problem.text if len(problem.text) <= 60 else problem.text[:57] + "..."
         wrong, wrong_zh = f"'{shown}' {problem.says}", f"'{shown}' 不符合 {column.name if column else ''} 的类型"
         if not problem.text.strip(SPACE):
@@ -414,6 +423,7 @@ class _Reader:
             evidence={"path": problem.path, "text": problem.text, "expected": problem.expected},
             source=source,
             line=problem.line,
+            path=filled(spot, row=row_no, line=line_row_no),
         )
 
 

@@ -291,6 +291,7 @@ stated_identifier_scheme | code | - | Its scheme, as written: ISO/IEC 6523 or EA
 identifier_kind | code | - | electronic_address, party, legal_registration, tax_registration, location, item, or plain: one beside those with a scheme (CII).
 party_role | code | - | seller, buyer, payee, tax_representative, deliver_to or line.
 tax_scheme | code | - | For a tax registration the tax, as written: VAT, VA, FC ...
+block_no | integer | - | Which of the places that the mapping reads it from, from 1.
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -322,6 +323,7 @@ reference_type_code | code | - | The scheme of its identifier, in CII.
 has_description | boolean | BT-123 | Whether it has a description.
 has_location | boolean | BT-124 | Whether it has a location.
 has_attachment | boolean | BT-125 | Whether it has an attachment.
+block_no | integer | - | Which of the places that the mapping reads it from, from 1.
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -333,6 +335,7 @@ has_attachment | boolean | BT-125 | Whether it has an attachment.
         _PARENT
         + """
 further_amount | text | - | The amount, as written.
+block_no | integer | - | Which of the places that the mapping reads it from, from 1.
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
@@ -362,6 +365,7 @@ is_vat | boolean | - | Whether that tax is VAT.
         + """
 code_list | code | - | The list it must be of.
 further_code | code | - | The code, as written.
+block_no | integer | - | Which of the places that the mapping reads it from, from 1.
 """
         + _PLACE,
         key=("invoice_id", "row_no"),

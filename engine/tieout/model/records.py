@@ -38,6 +38,8 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     line: int | None = None
+    path: str = ""
+    """Where in the document: an element path with positions, a JSON path, or a column's heading."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ term | text | - | The business terms concerned, comma separated.
 message | text | - | What was found and what was expected, in English.
 message_zh | text | - | The same in Chinese.
 evidence | json | - | The values the condition read, as a JSON object.
+path | text | - | Where it stands: the element's path with positions, of JSON its path, of a table the columns' headings.
 source | text | - | The file.
 line | integer | - | The line in the file.
 """,

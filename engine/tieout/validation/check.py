@@ -24,6 +24,8 @@ from tieout.store.engine import Store, quote
 from tieout.validation.compile import compile_rules, object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
 from tieout.validation.inventory import WORKING, Inventory
+from tieout.validation.places import ROOT, Locator, Spots, locate
+from tieout.validation.places import WORKING as LOCATING
 from tieout.validation.program import Compiled, Plan, Program
 from tieout.validation.rows import Codes, Lookup, lineage, quoted, shown, text_literal
 
@@ -40,12 +42,14 @@ def check(
     as_of: dt.date,
     documents: Iterable[str] | None = None,
     everywhere: bool = False,
+    locator: Locator | None = None,
 ) -> None:
     """Appends one row to ``finding`` for each rule that a row breaks, numbered on from what stands there.
 
     documents: judge these invoices (by invoice_id) only, and no other tables; all rows without it.
     everywhere: each pack judges every invoice; without it a pack that ``applies`` to some specifications or syntaxes
         judges only invoices of those.
+    locator: what the mappings say of the places of columns; without it findings have no path.
     The order is that of rule, table, object, row and place, so the same data gives the same numbers.
     Raises StoreError where a statement fails as a whole.
     """
@@ -57,7 +61,7 @@ def check(
         # Guarding a value against errors costs ten times the work, so only rules that failed on this data are guarded.
         plan = _plan(chosen, as_of, tuple(tables), everywhere, careful)
         try:
-            _check(store, plan, ids)
+            _check(store, plan, ids, locator)
             return
         except _RulesFailed as exc:
             if careful is None:
@@ -96,16 +100,19 @@ class _RulesFailed(Exception):
         self.cause = cause
 
 
-def _check(store: Store, plan: Plan, documents: list[str] | None) -> None:
+def _check(store: Store, plan: Plan, documents: list[str] | None, locator: Locator | None) -> None:
+    spots = Spots()
     with prepared(store, plan):
         _create_findings(store, documents)
         for program in plan.programs:
             where = program.applies
             if documents is not None:
                 where += f' and {quoted(program.table, "invoice_id")} in (select invoice_id from "~documents")'
-            _judge(store, program, where)
+            _judge(store, program, where, spots)
         if plan.inventory and judge_places(store, plan.inventory, documents=documents is not None):
             store.execute(plan.inventory.findings())
+        if locator and store.any("document"):
+            locate(store, spots, locator)
         _number(store)
 
 
@@ -147,7 +154,7 @@ def prepared(store: Store, plan: Plan) -> Iterator[None]:
                 store.execute(step)
         yield
     finally:
-        for name in (*plan.working, *WORKING, "~documents", "~hits", "~finding"):
+        for name in (*plan.working, *WORKING, *LOCATING, "~documents", "~hits", "~finding"):
             store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
 
 
@@ -179,6 +186,7 @@ def _look_up(store: Store, step: Lookup) -> None:
 
 def _create_findings(store: Store, documents: list[str] | None) -> None:
     columns = ", ".join(f"{quote(name)} {CANON['finding'].by_name[name].sql_type}" for name in _FINDING)
+    columns += ", spot integer, line_row_no bigint, element_no bigint"
     store.execute(Query("~finding", f'create or replace temp table "~finding" ({columns})'))
     if documents is not None:
         frame = pl.DataFrame({"invoice_id": documents}, schema={"invoice_id": pl.String})
@@ -188,7 +196,7 @@ def _create_findings(store: Store, documents: list[str] | None) -> None:
             )
 
 
-def _judge(store: Store, program: Program, where: str) -> None:
+def _judge(store: Store, program: Program, where: str, spots: Spots) -> None:
     for start in range(0, len(program.rules), RULES_A_STATEMENT):
         part = replace(program, rules=program.rules[start : start + RULES_A_STATEMENT])
         try:
@@ -196,7 +204,7 @@ def _judge(store: Store, program: Program, where: str) -> None:
         except StoreError as exc:
             raise _RulesFailed(_failing(store, part, where), exc) from exc
         if fired:
-            hits, findings = findings_of(program, fired, where)
+            hits, findings = findings_of(program, fired, where, spots)
             try:
                 store.execute(hits)
             except StoreError as exc:
@@ -228,17 +236,25 @@ def _failing(store: Store, program: Program, where: str) -> set[str]:
     return failing
 
 
-def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Query, Query]:
+def findings_of(program: Program, fired: list[Compiled], where: str, spots: Spots) -> tuple[Query, Query]:
     """The rows that break one of the rules with every value to be shown, then a finding for each of them and rule."""
     table = program.table
     columns: dict[str, str] = {}
     for rule in fired:
         for value in (*rule.evidence, *rule.shown.values()):
             columns.setdefault(shown(value.sql, value.type), f"v{len(columns)}")
-    place = ["source", "line"] if {"source", "line"} <= set(CANON[table].by_name) else []
+    known = CANON[table].by_name
+    place = ["source", "line"] if {"source", "line"} <= set(known) else []
+    inner = quoted(table, "line_row_no") if "line_row_no" in known else "cast(null as bigint)"
+    path, number = (
+        ("'/' || element.path", "element.parent_no") if table == "element" else ("null::varchar", "null::bigint")
+    )
     selected = [
         f"{object_id(table)} as object_id",
         f"{row_no(table)} as row_no",
+        f"{inner} as line_row_no",
+        f"{path} as path",
+        f"{number} as element_no",
         *(f"{quoted(table, name)} as {name}" for name in place),
         *(f"{sql} as {name}" for sql, name in columns.items()),
         *(f"{rule.fails} as f{n}" for n, rule in enumerate(fired)),
@@ -250,7 +266,12 @@ def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Qu
         f'create or replace temp table "~hits" as\nselect * from (\nselect\n  {listed}\n'
         f"from {program.source}\nwhere {where}\n)\nwhere {any_fails}",
     )
-    selects = [_finding(program, rule, n, columns, bool(place)) for n, rule in enumerate(fired)]
+    selects = [
+        _finding(
+            program, rule, n, columns, bool(place), ROOT if table == "element" else spots.number(table, rule.columns)
+        )
+        for n, rule in enumerate(fired)
+    ]
     findings = Query(
         f"findings of {program.rule_set.pack} on {table}",
         'insert into "~finding"\n' + "\nunion all\n".join(selects),
@@ -258,7 +279,9 @@ def findings_of(program: Program, fired: list[Compiled], where: str) -> tuple[Qu
     return hits, findings
 
 
-def _finding(program: Program, compiled: Compiled, number: int, columns: dict[str, str], placed: bool) -> str:
+def _finding(
+    program: Program, compiled: Compiled, number: int, columns: dict[str, str], placed: bool, spot: int
+) -> str:
     rule = compiled.rule
     names = {name: columns[shown(value.sql, value.type)] for name, value in compiled.shown.items()}
     pairs = ", ".join(
@@ -270,7 +293,7 @@ def _finding(program: Program, compiled: Compiled, number: int, columns: dict[st
         f"  {_message(rule.message.en, names, '(empty)')},\n"
         f"  {_message(_chinese(rule), names, '（空）')},\n"
         f"  cast(json_object({pairs}) as varchar),\n"
-        f"  {'source, line' if placed else 'null, null'}\n"
+        f"  path, {'source, line' if placed else 'null, null'}, {spot}, line_row_no, element_no\n"
         f'from "~hits" where f{number}'
     )
 

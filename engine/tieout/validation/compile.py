@@ -153,7 +153,22 @@ class _Writer:
             )
         active = self.active(values)
         shown = {name: self.value(name, expression) for name, expression in rule.placeholders.items()}
-        return Compiled(rule, " and ".join(active) or "true", holds, tuple(values.values()), {**shown, **extra})
+        return Compiled(
+            rule, " and ".join(active) or "true", holds, tuple(values.values()), {**shown, **extra}, self.judged()
+        )
+
+    def judged(self) -> tuple[str, ...]:
+        """The columns of the row that the rule checks, in the order of its terms; none where it is about rows below."""
+        rule, table = self.rule, CANON[self.rule.table]
+        if rule.check is None:
+            return tuple(rule.options.get("columns") or rule.options.get("key") or ())
+        read = list(rule.check.tree.find_all(exp.Column))
+        ranks = {term: n for n, term in enumerate(rule.terms)}
+        named = dict.fromkeys(column.name for column in read if column.table == rule.table)
+        meant = {name: ranks[term] for name in named if (term := table.by_name[name].term) in ranks}
+        if meant or any(column.table not in lineage(rule.table) for column in read):
+            return tuple(sorted(meant, key=meant.__getitem__))
+        return tuple(named)
 
     def judges(self) -> list[str]:
         """Which documents a rule on places judges: by syntax, ``when`` and validity."""

@@ -14,6 +14,7 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Rule
 from tieout.model.places import Place, fits, joined, place_of
 from tieout.model.records import Query
+from tieout.validation.places import ROOT
 from tieout.validation.rows import quoted, text_literal
 
 __all__ = ["Inventory", "Judged"]
@@ -142,7 +143,7 @@ class Inventory:
         )
 
     def findings(self) -> Query:
-        """Appends a finding for each row of ``~broken``."""
+        """Appends a finding for each row of ``~broken``, with its path below the root and the number of the judged element."""
         filled = [
             f"replace(replace(l.{name}, '{{found}}', coalesce(b.path, l.place)), '{{count}}', cast(b.count as varchar))"
             for name in ("message", "message_zh")
@@ -151,9 +152,10 @@ class Inventory:
         return Query(
             "findings on places",
             'insert into "~finding" (rule, pack, severity, "table", object_id, row_no, term, message, message_zh, evidence, '
-            "source, line)\n"
+            "path, source, line, spot, element_no)\n"
             f"select l.rule, l.pack, l.severity, 'element', b.invoice_id, nullif(b.no, 0), l.term,\n  {filled[0]},\n"
-            f"  {filled[1]},\n  cast({evidence} as varchar), b.source, b.at_line\n"
+            f"  {filled[1]},\n  cast({evidence} as varchar),\n"
+            f"  '/' || b.path, b.source, b.at_line, {ROOT}, nullif(b.no, 0)\n"
             'from "~broken" b join "~limit" l using (rule_no)',
         )
 

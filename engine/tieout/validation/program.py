@@ -34,6 +34,8 @@ class Compiled:
     evidence: tuple[Value, ...]
     shown: Mapping[str, Value]
     """What stands in the braces of the message."""
+    columns: tuple[str, ...] = ()
+    """The columns of the judged row that the rule is about, the most important first."""
 
     @property
     def fails(self) -> str:
