@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -226,9 +225,11 @@ def _tell(notify: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
 
 def _post(url: str, facts: Mapping[str, Any]) -> None:
     from tieout.exchange import notify
+    from tieout.workspace import filled
 
+    address = filled(url)
     try:
-        notify(_filled(url), facts)
+        notify(address, facts)
     except SourceError as exc:  # its words may hold the address, and that a secret
         raise TieoutError("the webhook did not take the message") from exc
 
@@ -237,6 +238,8 @@ def _mail(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     import smtplib
     import ssl
     from email.message import EmailMessage
+
+    from tieout.workspace import filled
 
     message = EmailMessage()
     failed = facts["status"] not in {0, 1}
@@ -260,20 +263,8 @@ def _mail(settings: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         if security == "starttls":
             server.starttls(context=context)
         if "user" in settings:
-            server.login(_filled(settings["user"]), _filled(settings.get("password", "")))
+            server.login(filled(settings["user"]), filled(settings.get("password", "")))
         server.send_message(message)
-
-
-def _filled(text: str) -> str:
-    """The text with its ``${NAME}`` from the environment. Raises TieoutError where one is not set."""
-    import re
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise TieoutError(f"{match[1]} is not set")
-        return os.environ[match[1]]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
 
 
 # --- the command ---

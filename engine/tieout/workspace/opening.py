@@ -1,18 +1,11 @@
-"""A workspace opened: the folder with ``tieout.yaml``, its settings, catalogue, sources and places.
-
-Names in ``${...}`` come from the environment, or from the keyring where that library is installed; their values are never
-written anywhere. Every mistake of ``tieout.yaml`` and of the definition files is collected before anything runs.
-"""
+"""Opens a workspace: every mistake of ``tieout.yaml`` and of the definition files is collected before anything runs."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import importlib
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,79 +15,15 @@ from tieout.connect.mirror import Mirror
 from tieout.library import yamlfile
 from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import Node, did_you_mean
-from tieout.model.definitions import MatchPlan, RoutePlan, RuleSet
+from tieout.model.definitions import MatchPlan, RuleSet
 from tieout.model.errors import DefinitionError, Location, Mistake, SourceError
-from tieout.model.platforms import PlatformPlan
 from tieout.model.policy import Policy
 from tieout.model.ports import Input, Ledger, QuerySource, Source
 from tieout.store.engine import Limits
+from tieout.workspace.home import Home, Link, Workspace
+from tieout.workspace.secrets import NAME, secret
 
-__all__ = ["Home", "Link", "Workspace", "open_home", "open_workspace"]
-
-_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a workspace keeps what is done: its folder, its sealed runs, its journal."""
-
-    folder: Path
-    entity: Mapping[str, str]
-    journal_url: str
-    policy: Policy = field(default_factory=lambda: Policy.of({}))
-    """How far people may go, from ``decisions:``."""
-    schedule: Mapping[str, Any] = field(default_factory=dict)
-    """When runs start and whom they tell, from ``schedule:``, as written; secrets are names."""
-    keep_years: int = 10
-    """How long the archive keeps a document after the end of its year."""
-
-    @property
-    def runs(self) -> Path:
-        return self.folder / "runs"
-
-    def sealed(self) -> Iterator[Path]:
-        """The folders of the sealed runs, oldest first; a run that was never finished is not among them."""
-        if self.runs.is_dir():
-            yield from sorted(
-                each
-                for each in self.runs.iterdir()
-                if not each.name.startswith(".") and (each / "manifest.json").is_file()
-            )
-
-
-@dataclass(frozen=True)
-class Link:
-    """A platform of a workspace: which description, where, with what settings; settings may be secrets."""
-
-    name: str
-    plan: PlatformPlan
-    base_url: str
-    settings: Mapping[str, str] = field(repr=False)
-    certificates: str | None = None
-    series: tuple[str, ...] = ()
-    mappings: tuple[str, ...] = ()
-    automatic: bool = False
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """A folder with a tieout.yaml and everything it names, checked as a whole: ready to run."""
-
-    home: Home
-    as_of: dt.date | None
-    inputs: tuple[Input, ...]
-    catalogue: Catalogue
-    rule_sets: tuple[RuleSet, ...]
-    plans: tuple[MatchPlan, ...]
-    routes: RoutePlan
-    issuing: Mapping[str, Any] | None
-    platforms: tuple[Link, ...]
-    fail_on: str
-    limits: Limits
-    fingerprint: Mapping[str, str]
-    erp: Ledger | None = None
-    """The ERP that is told what became of its invoices, and what it is told."""
-    tell: tuple[str, ...] = ()
+__all__ = ["open_home", "open_workspace"]
 
 
 def open_home(folder: Path) -> Home:
@@ -204,7 +133,7 @@ class _Opening:
                 [pattern for pattern in patterns if pattern],
                 base=self.folder,
                 aliases={
-                    _secret(each) or "": f"${{{each}}}" for node in written for each in _NAME.findall(str(node.value))
+                    secret(each) or "": f"${{{each}}}" for node in written for each in NAME.findall(str(node.value))
                 },
             )
             return Input(name, source, mapping, options)
@@ -289,12 +218,12 @@ class _Opening:
 
     def _filled(self, node: Node) -> str | None:
         """The text with its ``${NAME}`` filled in; None (and a mistake) where one is not set."""
-        missing = [name for name in _NAME.findall(str(node.value)) if _secret(name) is None]
+        missing = [name for name in NAME.findall(str(node.value)) if secret(name) is None]
         for name in missing:
             if name not in self.unset:
                 self.mistakes.append(node.mistake(f"{name} is not set; set it in the environment before the run"))
             self.unset.add(name)
-        return None if missing else _NAME.sub(lambda match: _secret(match[1]) or "", str(node.value))
+        return None if missing else NAME.sub(lambda match: secret(match[1]) or "", str(node.value))
 
     def _packs(self, node: Node | None, catalogue: Catalogue) -> tuple[RuleSet, ...]:
         chosen = []
@@ -404,18 +333,6 @@ class _Opening:
 def _items(node: Node | None) -> Iterator[tuple[str, Node]]:
     if node is not None:
         yield from node.items()
-
-
-def _secret(name: str) -> str | None:
-    """The value of a name: from the environment, else from the keyring's service 'tieout' where keyring is installed."""
-    if name in os.environ:
-        return os.environ[name]
-    try:
-        keyring = importlib.import_module("keyring")
-    except ImportError:
-        return None
-    value: str | None = keyring.get_password("tieout", name)
-    return value
 
 
 def _sha256(path: Path) -> str:
