@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieout.library import yamlfile
-from tieout.library.catalog import shipped
+from tieout.library.catalog import Catalogue, shipped
 from tieout.library.plans import parse_plan
 from tieout.matching.differences import Due, Limits, Paid, bank_of, explain
 
@@ -163,3 +163,43 @@ def test_a_discount_in_its_terms_still_goes_before_the_tolerance():
     issued = dt.date(2026, 9, 1)
     found = explain(Paid(98_00, issued), [Due(1, 100_00, True, issued, 10, Decimal(2))], limits)
     assert found.label == "discount"
+
+
+CREDITS = [
+    {"open_item_id": "G1", "amount": "-119.00", "reference": "GS-2026-0007"},
+    {"open_item_id": "G2", "amount": "-50.00", "reference": "GS-2026-0008"},
+    {"open_item_id": "I1", "amount": "119.00", "reference": "2026-00101"},
+]
+
+
+@pytest.mark.parametrize(("pay", "settles"), [
+    ({"amount": "-119.00", "remittance": "Erstattung GS-2026-0007"}, ["G1"]),
+    ({"amount": "-169.00", "remittance": "GS-2026-0007 GS-2026-0008"}, ["G1", "G2"]),
+    ({"amount": "-50.00", "remittance": "refund"}, ["G2"]),
+    ({"amount": "-70.00", "remittance": "GS-2026-0007"}, []),
+    ({"amount": "-119.00", "remittance": "Miete"}, ["G1"]),
+    ({"amount": "-119.00", "remittance": "Miete", "counterparty_name": "Vermieter KG"}, []),
+])  # fmt: skip
+def test_a_credit_note_that_was_paid_out_is_settled_by_the_money_that_went_out(match, pay, settles):
+    found = match(payment=[{"payment_id": "P", **pay}], open_item=CREDITS)
+    assert found.items("P") == settles
+    assert found.reasons("P") == (set() if settles else {"not_receivable"})
+
+
+def test_two_credit_notes_of_the_amount_are_no_answer(match):
+    twins = [*CREDITS, {"open_item_id": "G3", "amount": "-50.00", "reference": "GS-2026-0009"}]
+    found = match(payment=[{"payment_id": "P", "amount": "-50.00", "remittance": "refund"}], open_item=twins)
+    assert found.items("P") == []
+
+
+def test_money_that_may_as_well_pay_a_supplier_is_not_taken_for_a_refund(match):
+    plans = Catalogue.load().plans
+    both = (plans["receivables"], plans["payables"])
+    owed = {"open_item_id": "S1", "ledger": "payable", "amount": "50.00", "reference": "88120", "party_id": "S1"}
+    pay = {"payment_id": "P", "amount": "-50.00"}
+    supplier = [*CREDITS, owed | {"party_name": "Rheinstahl Handel AG"}]
+    assert match(both, payment=[pay | {"remittance": "88120"}], open_item=supplier).items("P") == ["S1"]
+    assert match(both, payment=[pay | {"remittance": "GS-2026-0008"}], open_item=supplier).items("P") == ["G2"]
+    assert match(both, payment=[pay | {"remittance": "wie besprochen"}], open_item=supplier).items("P") == []
+    salary = pay | {"remittance": "Gehalt Oktober", "counterparty_name": "Erika Muster"}
+    assert match(both, payment=[salary], open_item=supplier).reasons("P") == {"not_payable"}

@@ -30,13 +30,15 @@ order by exception_id
 
 
 _RULES = """list(
-    struct_pack(rule := f.rule, severity := f.severity, term := f.term, count := f.times, message := f.message)
+    struct_pack(rule := f.rule, severity := f.severity, term := f.term, count := f.times, message := f.message,
+      message_zh := f.message_zh)
     order by f.rule
   )"""
 
 _RULES_BY_OBJECT = """
 select object_id, pack, rule, severity, min("table") as "table", min(term) as term, count(*) as times,
-       arg_min(message, finding_no) as message, arg_min(source, finding_no) as source,
+       arg_min(message, finding_no) as message, arg_min(message_zh, finding_no) as message_zh,
+       arg_min(source, finding_no) as source,
        arg_min(line, finding_no) as line
 from finding
 group by object_id, pack, rule, severity
@@ -48,7 +50,7 @@ select 'invalid_document' as reason, 'invoice' as "table", i.invoice_id as objec
   try_cast(coalesce(i.invoice_total_amount_with_vat, i.amount_due_for_payment) as decimal(18, 4)) as amount,
   i.invoice_currency_code as currency,
   'breaks ' || string_agg(f.rule, ', ' order by f.rule) as message,
-  json_object('rules', {_RULES}) as evidence,
+  json_object('says', 'breaks', 'broken', string_agg(f.rule, '、' order by f.rule), 'rules', {_RULES}) as evidence,
   i.source, i.line
 from ({_RULES_BY_OBJECT}) f
 join invoice i on i.invoice_id = f.object_id
@@ -61,7 +63,7 @@ select 'unreadable_source' as reason, 'document' as "table", d.document_id as ob
   cast(null as varchar) as related_id, cast(null as varchar) as party_id,
   cast(null as decimal(18, 4)) as amount, cast(null as varchar) as currency,
   coalesce(arg_min(f.message, f.rule), 'the file was refused') as message,
-  json_object('status', d.status, 'rules', coalesce({_RULES} filter (where f.rule is not null), [])) as evidence,
+  json_object('says', 'finding', 'message_zh', arg_min(f.message_zh, f.rule), 'status', d.status, 'rules', coalesce({_RULES} filter (where f.rule is not null), [])) as evidence,
   d.document_id as source, min(f.line) as line
 from (
   select document_id, status from document
@@ -70,7 +72,7 @@ from (
 ) d
 left join (
   select source, rule, min(severity) as severity, min(term) as term, count(*) as times,
-         arg_min(message, finding_no) as message, arg_min(line, finding_no) as line
+         arg_min(message, finding_no) as message, arg_min(message_zh, finding_no) as message_zh, arg_min(line, finding_no) as line
   from finding where severity = 'fatal' and starts_with(rule, 'IN-') group by source, rule
 ) f on f.source = d.document_id
 where d.status = 'refused' or f.rule is not null
@@ -82,7 +84,7 @@ _DUPLICATE_FILES = """
 select 'duplicate_document' as reason, 'document' as "table", d.document_id as object_id, first.document_id as related_id,
   cast(null as varchar) as party_id, cast(null as decimal(18, 4)) as amount, cast(null as varchar) as currency,
   'the same bytes as ' || coalesce(first.document_id, 'another file') || '; it was read once' as message,
-  json_object('sha256', d.sha256, 'same_as', first.document_id) as evidence,
+  json_object('says', 'same_bytes', 'sha256', d.sha256, 'same_as', first.document_id) as evidence,
   d.document_id as source, cast(null as bigint) as line
 from document d
 left join (
@@ -101,7 +103,8 @@ _MASTER_DATA = f"""
 select 'master_data' as reason, f."table", f.object_id, cast(null as varchar) as related_id,
   case when f."table" = 'party' then f.object_id else o.party_id end as party_id,
   o.open_amount as amount, o.currency,
-  arg_min(f.message, f.rule) as message, json_object('rules', {_RULES}) as evidence,
+  arg_min(f.message, f.rule) as message,
+  json_object('says', 'finding', 'message_zh', arg_min(f.message_zh, f.rule), 'rules', {_RULES}) as evidence,
   arg_min(f.source, f.rule) as source, arg_min(f.line, f.rule) as line
 from ({_RULES_BY_OBJECT}) f
 left join (

@@ -120,7 +120,15 @@ def _raised(store: Store, found: Sequence[Found]) -> pl.DataFrame:
                 "amount": None if total["amount"] is None else str(total["amount"]),
                 "currency": total["currency"],
                 "message": f"{each.pattern.title.en}: {total['objects']}",
-                "evidence": canonical({"pattern": each.pattern.id, "exceptions": list(each.exception_ids)}),
+                "evidence": canonical(
+                    {
+                        "pattern": each.pattern.id,
+                        "exceptions": list(each.exception_ids),
+                        "says": "pattern",
+                        "title_zh": each.pattern.title.zh,
+                        "objects": total["objects"],
+                    }
+                ),
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame()

@@ -63,6 +63,44 @@ MESSAGES: Mapping[str, str] = {
     "nothing_fits": "对方已知（{payer}），但无相符的未清项",
     "overdue": "自 {due_date} 到期后仍未清",
     "entered_twice": "与 {first}（{first_number}）疑为重复：{how}",
+    # ledger, platform, tax office and payment
+    "no_einvoice": "{profile}：没有号码为 {number} 的电子发票",
+    "not_booked": "电子发票 {number} 未入账",
+    "credit_not_booked": "红字发票 {number} 未入账",
+    "amount_differs": "账面 {ledger} {ledger_currency}，电子发票 {einvoice} {einvoice_currency}",
+    "date_differs": "账面日期 {document_date}、到期 {due_date}；电子发票日期 {issue_date}、到期 {payment_due_date}",
+    "tax_id_differs": "账面税号 {ledger}，电子发票税号 {einvoice}",
+    "einvoices_of_one_number": "号码 {number} 有 {count} 张电子发票",
+    "cancelled_there": "平台上已作废（{cancelled_by}），账面仍未清",
+    "known_elsewhere": "平台或税局有发票 {number}，账面没有",
+    "booked_but_rejected": "已入账，但被拒绝：{said}",
+    "cancelled_elsewhere": "平台或税局已作废，账面仍未清",
+    "amount_said_differs": "账面 {ledger_amount}，平台或税局 {said_amount}",
+    "states_conflict": "{conflicts}：账面 {ledger}，平台 {platform}，税局 {tax}，付款 {payment}",
+    "platform_rejected": "{number} 被 {platform} 拒绝：{said}",
+    "platform_dead": "{number} 未能送达 {platform}：{said}",
+    # order, receipt and invoice
+    "order_unnamed": "发票 {number} 第 {row} 行：未注明订单，也没有该供应商的订单行与之对应",
+    "order_unknown": "发票 {number} 第 {row} 行：订单 {order} 不在订单数据中",
+    "order_cancelled": "发票 {number} 第 {row} 行：订单 {order} 已取消",
+    "order_of_another": "发票 {number} 第 {row} 行：订单 {order} 属于其他供应商",
+    "no_such_line": "发票 {number} 第 {row} 行：订单 {order} 没有这一行",
+    "order_lines_several": "发票 {number} 第 {row} 行：可能是 {choices} 中的任一行",
+    "not_received": "发票 {number} 第 {row} 行：开票 {invoice}，{where} 尚未收货",
+    "over_invoiced": "发票 {number} 第 {row} 行：累计开票 {invoiced_so_far}，订购 {ordered}",
+    "unit_differs": "发票 {number} 第 {row} 行：开票单位 {unit} 与订单不同",
+    "more_than_ordered": "发票 {number} 第 {row} 行：开票 {invoiced_so_far}，订购 {ordered}",
+    "other_than_received": "发票 {number} 第 {row} 行：开票 {invoiced_so_far}，收货 {received}",
+    "price_differs": "发票 {number} 第 {row} 行：开票单价 {invoice} {currency}，订单单价 {order} {order_currency}",
+    "price_per_differs": "发票 {number} 第 {row} 行：开票单价 {invoice} {currency}（每 {per}），订单单价 {order} {order_currency}（每 {ordered_per}）",
+    "tax_differs": "发票 {number} 第 {row} 行：开票税率 {category} {invoice} %，订单税率 {order_category} {order} %",
+    "line_amount_differs": "发票 {number} 第 {row} 行：行金额 {invoice} 不等于 {quantity} 乘单价 {price}",
+    # files, documents and master data
+    "breaks": "违反 {broken}",
+    "finding": "{message_zh}",
+    "same_bytes": "与 {same_as} 字节相同，仅读取一次",
+    "not_issued": "开票单据 {document} 未开具：{first_rule}：{first_zh}{more_zh}",
+    "pattern": "{title_zh}：{objects}",
 }
 
 _DECIDING: Mapping[str, str] = {
@@ -92,7 +130,14 @@ _VALUES: Mapping[str, str] = {
     "head office": "按总部",
     "alternative payer": "按替代付款方",
     "named in the text": "按附言所示名称",
-}
+    # states and conflicts of an invoice
+    "open": "未清", "cleared": "已清", "missing": "缺失", "present": "存在", "accepted": "已接受", "rejected": "已拒绝",
+    "cancelled": "已作废", "pending": "处理中", "unpaid": "未付", "part": "部分支付", "paid": "已付", "overpaid": "多付",
+    "cancelled_but_paid": "已作废却已付款", "platform_and_tax_disagree": "平台与税局不一致",
+    "not_in_tax_ledger": "税局无记录", "paid_not_issued": "已付款未开票", "issued_but_rejected": "已开具但被拒绝",
+    "not_booked": "未入账", "not_issued": "未开具", "cancelled_but_open": "已作废仍未清", "amount_differs": "金额不符",
+    "tax_id_differs": "税号不符", "date_differs": "日期不符", "duplicate": "重复",
+}  # fmt: skip
 
 
 def deciding(facts: Mapping[str, Any]) -> str:
@@ -108,12 +153,18 @@ def deciding(facts: Mapping[str, Any]) -> str:
 def message(facts: Mapping[str, Any], written: str, *, related: str | None = None) -> str:
     """The message of an exception in Chinese, from its evidence; as written where the evidence does not say what it says."""
     sentence = MESSAGES.get(str(facts.get("says")))
-    if sentence is None:
+    if sentence is None or (facts.get("says") == "finding" and not facts.get("message_zh")):
         return written
-    plain = {key: _VALUES.get(str(value), value) for key, value in facts.items()}
+    plain = {key: _word(value) for key, value in facts.items()}
     many = f"至少 {facts.get('count')}" if facts.get("at_least") else facts.get("count")
     known = {"related": related or "-", "many": many, "deciding": deciding(facts)}
     return sentence.format_map(_Told(known | plain))
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, list):
+        return "、".join(str(_word(each)) for each in value)
+    return "-" if value is None else _VALUES.get(str(value), value)
 
 
 class _Told(dict[str, Any]):

@@ -165,9 +165,12 @@ def exceptions(documents: Dict[str, Row], stopped: set[str], findings: Sequence[
     rows = []
     for each in sorted(stopped):
         row = documents[each]
-        fatal = sorted({(f.rule, f.message) for f in findings if f.object_id == each and f.severity == "fatal"})
-        rules = sorted({rule for rule, _ in fatal})
+        broken = (f for f in findings if f.object_id == each and f.severity == "fatal")
+        fatal = sorted({(f.rule, f.message, f.message_zh) for f in broken})
+        rules = sorted({rule for rule, *_ in fatal})
         more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
+        said = {"says": "not_issued", "document": each, "first_rule": fatal[0][0], "first_zh": fatal[0][2]}
+        more_zh = f"（另有 {len(fatal) - 1} 项）" if len(fatal) > 1 else ""
         rows.append(
             {
                 "exception_id": exception_id("invalid_document", "billing_line", each),
@@ -178,7 +181,7 @@ def exceptions(documents: Dict[str, Row], stopped: set[str], findings: Sequence[
                 "amount": row["total"] if row["total"] is not None and abs(row["total"]) < _MOST else None,
                 "currency": row["currency"],
                 "message": f"billing document {each} is not issued: {fatal[0][0]}: {fatal[0][1]}{more}",
-                "evidence": json.dumps({"rules": rules}),
+                "evidence": json.dumps({"rules": rules, **said, "more_zh": more_zh}, ensure_ascii=False),
                 "source": row["source"],
                 "line": row["line"],
             }

@@ -80,6 +80,7 @@ def refusals(store: Store, journal: Journal, *, as_of: dt.date) -> int:
             "message": _sentence(row),
             "evidence": canonical(
                 {
+                    "says": f"platform_{row['state']}",
                     "number": row["invoice_number"],
                     "platform": row["platform"],
                     "state": row["state"],

@@ -140,7 +140,7 @@ def own_transfers(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
         select pno, '{ledger.foreign}' as reason, null as related, null as party_id, rest as amount,
           'a transfer between own accounts' as message, json_object('says', 'own_transfer') as evidence
         from match_payment
-        where held is null and (account_key in (select account_key from match_own)
+        where {ledger.ours} and (account_key in (select account_key from match_own)
           or upper(trim(counterparty_name)) in (select name from own_names)
           or (account_key is null and {text.skeleton("counterparty_name")} in ({cores}))
           or {text.compact("counterparty_name")} in (select compact_name from own_names where length(compact_name) > 5))""",
@@ -162,7 +162,7 @@ def not_receivable(ledger: Ledger, name: str, options: Mapping[str, Any]) -> Non
         f"""select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
           'its words say that it pays no invoice' as message, json_object('says', 'words_foreign') as evidence
         from match_payment m join match_word w using (pno)
-        where m.held is null and (w.says_not_receivable
+        where {ledger.ours} and (w.says_not_receivable
             or (({named}) and not exists (select 1 from match_payer y where y.pno = m.pno)))
           and not exists (select 1 from match_mention h where h.pno = m.pno and h.one and h.form in ('exact', 'zeros'))
           and not exists (

@@ -247,10 +247,11 @@ from told
 """
 
 
-def _raise(where: str, message: str) -> str:
+def _raise(says: str, where: str, message: str) -> str:
     return f"""select "table", object_id, coalesce(invoice_id, status_id) as related_id, party_id, amount, currency,
       {message} as message,
-      json_object('number', invoice_number, 'ledger', ledger_state, 'platform', platform_state, 'tax', tax_state,
+      json_object('says', '{says}', 'number', invoice_number, 'ledger_amount', {money("ledger_amount")},
+                  'said_amount', {money("said_amount")}, 'ledger', ledger_state, 'platform', platform_state, 'tax', tax_state,
                   'payment', payment_state, 'conflicts', conflicts, 'said', status_text) as evidence,
       source, line
     from corner_judged where {where}"""
@@ -264,6 +265,7 @@ _RAISED = (
     (
         "missing_in_erp",
         _raise(
+            "known_elsewhere",
             "list_contains(conflicts, 'not_booked') and \"table\" = 'invoice_status_message' and exists "
             "(select 1 from platform_item i where i.ledger = corner_judged.ledger)",
             "'invoice ' || invoice_number || ' is known to platform or tax office and not in the ledger'",
@@ -272,6 +274,7 @@ _RAISED = (
     (
         "rejected_by_platform",
         _raise(
+            "booked_but_rejected",
             "list_contains(conflicts, 'issued_but_rejected')",
             "'booked, but rejected' || coalesce(': ' || status_text, '')",
         ),
@@ -279,6 +282,7 @@ _RAISED = (
     (
         "cancelled_document",
         _raise(
+            "cancelled_elsewhere",
             "list_contains(conflicts, 'cancelled_but_open') and \"table\" = 'open_item'",
             "'cancelled on the platform or with the tax office, still open in the ledger'",
         ),
@@ -286,6 +290,7 @@ _RAISED = (
     (
         "amount_differs",
         _raise(
+            "amount_said_differs",
             "list_contains(conflicts, 'amount_differs') and said_amount is not null",
             f"'ledger ' || {money('ledger_amount')} || ', platform or tax office ' || {money('said_amount')}",
         ),
@@ -293,6 +298,7 @@ _RAISED = (
     (
         "status_conflict",
         _raise(
+            "states_conflict",
             "list_has_any(conflicts, ['cancelled_but_paid', 'platform_and_tax_disagree', 'not_in_tax_ledger']) "
             "or list_contains(conflicts, 'paid_not_issued') and not list_contains(raised, 'missing_on_platform')",
             f"array_to_string(conflicts, ', ') || ': ' || {_STATES}",

@@ -70,22 +70,29 @@ def by_payer_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -
 
     Sure where the bank's order or the text says exactly the item's amount in its currency. Else the payer has nothing
     open in the payment's currency, exactly one item is within ``band_percent`` and no other within ``rival_percent``,
-    and the amount is no multiple of ``round_amounts``, which would be a payment on account.
+    and the amount is no multiple of ``round_amounts``, which would be a payment on account. Of a payer with more than
+    ``pool`` such items none is sought.
     """
     rows = ledger.rows(
         f"{name}: items of the payers in another currency",
-        f"""select p.pno, p.booking_date, p.rest as paid, p.currency, p.remittance, i.ino, null as token, i.open_item_id,
+        f"""with few as (  -- of more items one within the band is there by chance
+          select p.pno from match_payment p join match_payer y using (pno)
+          join match_size z on z.party_id = y.party_id and z.currency <> p.currency
+          where p.held is null and p.rest > 0 and y.score >= $least and y.tier <= 3
+          group by p.pno having sum(z.items) <= $pool
+        )
+        select p.pno, p.booking_date, p.rest as paid, p.currency, p.remittance, i.ino, null as token, i.open_item_id,
           i.party_id, i.rest, i.currency as item_currency, c.instructed_amount, c.instructed_currency,
           exists (
             select 1 from match_item o join match_payer z using (party_id)
             where z.pno = p.pno and o.currency = p.currency and o.rest <> 0) as owes_here
-        from match_payment p join match_payer y using (pno) join payment c using (payment_id)
+        from match_payment p semi join few using (pno) join match_payer y using (pno) join payment c using (payment_id)
         join match_item i on {DUE.replace("i.currency = p.currency", "i.currency <> p.currency")}
-        join match_size z on z.party_id = i.party_id and z.currency = i.currency and z.items <= 50
-        where p.held is null and p.rest > 0 and i.rest > 0 and y.score >= $least and y.tier <= 3
+        where i.rest > 0 and y.score >= $least and y.tier <= 3
           and {FREE} and {WHOLE} and not {NAMES_GROUP}
           and (p.pno, i.ino) not in (select pno, ino from match_rejected)
         order by p.booking_date, p.pno, i.ino""",
+        pool=int(options.get("pool", 50)),
         least=float(options.get("least_payer_score", 0.88)),
     )
     if rows.is_empty():

@@ -58,6 +58,11 @@ class Ledger:
         """The reason of a payment that settles nothing of this ledger by its nature."""
         return f"not_{self.ledger}"
 
+    @property
+    def ours(self) -> str:
+        """The condition of a payment that this plan may call foreign: what goes the other way a later plan judges."""
+        return "held is null and rest > 0" if self.later else "held is null"
+
     def run(self, name: str, sql: str, **parameters: Any) -> None:
         """Runs a statement on the working tables."""
         self.store.execute(Query(f"matching: {name}", sql, parameters))

@@ -206,7 +206,8 @@ class Parties:
             )
             select f.pno, k.party_id, 5, 'named in the text', {NAMED} from (
               select *, max(size) over (partition by pno) as longest from found) f
-            join match_known k using (name) where f.size = f.longest group by f.pno, k.party_id""",
+            join match_known k using (name) where f.size = f.longest group by f.pno, k.party_id
+            qualify count(*) over (partition by f.pno) <= {MOST_PARTIES}""",
         )
 
     def _equal_names(self) -> None:
@@ -321,5 +322,6 @@ class Parties:
                   group by v.name, n.party_id
                 )
                 select name, party_id, 4, ground, score from alike
-                qualify score >= max(score) over (partition by name) - {self.margin}""",
+                qualify score >= max(score) over (partition by name) - {self.margin}
+                  and count(*) over (partition by name) <= {MOST_PARTIES}""",
             )

@@ -1,4 +1,4 @@
-"""What only payables need: invoices that were entered twice, suppliers who pay back, payees with another account."""
+"""What the books of suppliers need most: invoices entered twice, credit notes paid back, payees with another account."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def duplicates(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
 
 def refunds(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
     """Money in the other direction that pays credit notes back: those it names, else the only one of its amount that
-    the other side has."""
+    the other side has, unless the other ledger has an open item of the amount, too."""
     ledger.accept(
         name,
-        """with back as (select * from match_payment where held is null and rest < 0),
+        f"""with back as (select * from match_payment where held is null and rest < 0),
         named as (
           select distinct h.pno, h.ino, i.rest, b.rest as paid, 'reference' as ground, 1.0::double as score
           from match_mention h join back b using (pno) join match_item i using (ino)
@@ -118,6 +118,9 @@ def refunds(ledger: Ledger, name: str, _options: Mapping[str, Any]) -> None:
             and (b.pno, i.ino) not in (select pno, ino from match_rejected)
             and coalesce(i.company_code = b.company_code, true)
             and coalesce(i.document_date <= b.booking_date, true)
+            and (i.currency, -i.rest) not in (
+              select currency, open_amount from open_item
+              where coalesce(ledger, '{ledger.untold}') <> '{ledger.ledger}' and currency is not null and open_amount > 0)
           group by b.pno, i.ino, i.rest, b.rest
           qualify count(*) over (partition by b.pno) = 1
         ),

@@ -231,7 +231,7 @@ where open_item.open_item_id = l.object_id
 _MISSING_ON_PLATFORM = """
 select g."table", g.object_id, cast(null as varchar) as related_id, g.party_id, g.amount, g.currency,
   g.e_invoice_profile || ': no e-invoice with the number ' || coalesce(g.reference, g.object_id) as message,
-  json_object('profile', g.e_invoice_profile, 'number', g.reference, 'document_date', g.document_date) as evidence,
+  json_object('says', 'no_einvoice', 'profile', g.e_invoice_profile, 'number', coalesce(g.reference, g.object_id), 'document_date', g.document_date) as evidence,
   g.source, g.line
 from platform_group g
 where g.e_invoice_profile is not null and (g.document_date is null or g.document_date <= $newest)
@@ -246,7 +246,8 @@ select 'invoice' as "table", d.invoice_id as object_id, d.invoice_number as rela
   try_cast(coalesce(d.total, d.due) as decimal(18, 4)) as amount, d.currency,
   case when d.is_credit then 'credit note ' else 'e-invoice ' end || coalesce(d.invoice_number, '(no number)')
     || ' is not in the ledger' as message,
-  json_object('number', d.invoice_number, 'issue_date', d.issue_date, 'seller', d.seller_vat_identifier,
+  json_object('says', case when d.is_credit then 'credit_not_booked' else 'not_booked' end,
+              'number', d.invoice_number, 'issue_date', d.issue_date, 'seller', d.seller_vat_identifier,
               'buyer', d.buyer_vat_identifier, 'total', {money("d.total")}) as evidence,
   d.source, d.line
 from platform_document d
@@ -278,7 +279,7 @@ with shown as (
 select g."table", g.object_id, s.d.invoice_id as related_id, g.party_id, g.amount, g.currency,
   'ledger ' || {money("g.amount")} || ' ' || g.currency || ', e-invoice '
     || coalesce({money("s.d.total")}, 'no total') || ' ' || coalesce(s.d.currency, '') as message,
-  json_object('ledger', {money("g.amount")}, 'ledger_currency', g.currency, 'einvoice', {money("s.d.total")},
+  json_object('says', 'amount_differs', 'ledger', {money("g.amount")}, 'ledger_currency', g.currency, 'einvoice', {money("s.d.total")},
               'einvoice_currency', s.d.currency, 'number', s.d.invoice_number) as evidence,
   g.source, g.line
 from shown s
@@ -290,7 +291,7 @@ _DATE_DIFFERS = """
 select g."table", g.object_id, d.invoice_id as related_id, g.party_id, g.amount, g.currency,
   'ledger ' || coalesce(g.document_date::varchar, '-') || ', due ' || coalesce(g.due_date::varchar, '-')
     || '; e-invoice ' || coalesce(d.issue_date::varchar, '-') || ', due ' || coalesce(d.due_date::varchar, '-') as message,
-  json_object('document_date', g.document_date, 'due_date', g.due_date, 'issue_date', d.issue_date,
+  json_object('says', 'date_differs', 'document_date', g.document_date, 'due_date', g.due_date, 'issue_date', d.issue_date,
               'payment_due_date', d.due_date, 'number', d.invoice_number) as evidence,
   g.source, g.line
 from platform_link l
@@ -312,7 +313,7 @@ select s."table", s.object_id, min(s.invoice_id) as related_id, any_value(g.part
   any_value(g.amount) as amount, any_value(g.currency) as currency,
   'ledger ' || string_agg(distinct t.tax_key, ', ' order by t.tax_key) || ', e-invoice '
     || string_agg(distinct s.tax_identifier, ', ' order by s.tax_identifier) as message,
-  json_object('ledger', list(distinct t.tax_key order by t.tax_key),
+  json_object('says', 'tax_id_differs', 'ledger', list(distinct t.tax_key order by t.tax_key),
               'einvoice', list(distinct s.tax_identifier order by s.tax_identifier),
               'number', min(s.invoice_number)) as evidence,
   any_value(g.source) as source, any_value(g.line) as line
@@ -340,7 +341,8 @@ with copies as (
 select c."table", c.object_id, max(c.copy) as related_id, any_value(g.party_id) as party_id,
   any_value(g.amount) as amount, any_value(g.currency) as currency,
   count(distinct c.copy) || ' e-invoices with the number ' || coalesce(any_value(g.reference), c.object_id) as message,
-  json_object('number', any_value(g.reference), 'documents', list(distinct c.copy order by c.copy)) as evidence,
+  json_object('says', 'einvoices_of_one_number', 'number', coalesce(any_value(g.reference), c.object_id),
+    'count', count(distinct c.copy), 'documents', list(distinct c.copy order by c.copy)) as evidence,
   any_value(g.source) as source, any_value(g.line) as line
 from copies c
 join platform_group g using ("table", object_id)
@@ -363,7 +365,8 @@ select g."table", g.object_id, min(r.invoice_id) as related_id, any_value(g.part
   any_value(g.open_amount) as amount, any_value(g.currency) as currency,
   'cancelled on the platform (' || string_agg(distinct r.invoice_number, ', ' order by r.invoice_number)
     || '), still open in the ledger' as message,
-  json_object('number', any_value(g.reference), 'ledger_open', {money("any_value(g.open_amount)")},
+  json_object('says', 'cancelled_there', 'cancelled_by', list(distinct r.invoice_number order by r.invoice_number),
+              'number', any_value(g.reference), 'ledger_open', {money("any_value(g.open_amount)")},
               'by', list(distinct struct_pack(number := r.invoice_number, total := r.total, issue_date := r.issue_date, how := r.how))
   ) as evidence,
   any_value(g.source) as source, any_value(g.line) as line

@@ -5,7 +5,7 @@ Every method takes two equally long series and works on whole columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import polars as pl
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA, JaroWinkler
 
-__all__ = ["METHODS", "Scores", "compare", "osa_distance"]
+__all__ = ["METHODS", "Scores", "alike", "compare", "osa_distance"]
 
 Scores = npt.NDArray[np.float32]
 
@@ -53,6 +53,16 @@ METHODS: Mapping[str, Callable[[pl.Series, pl.Series], Scores]] = {
 def compare(method: str, left: pl.Series, right: pl.Series) -> Scores:
     """The scores of one method, one a pair."""
     return METHODS[method](left, right)
+
+
+def alike(words: Sequence[str], among: Sequence[str], edits: int) -> set[str]:
+    """Those of ``among`` that are at most ``edits`` edits from a word and of its length but for one sign."""
+    return {
+        other
+        for word in words
+        for other, _, _ in process.extract(word, among, scorer=OSA.distance, score_cutoff=edits, limit=None)
+        if abs(len(other) - len(word)) <= 1
+    }
 
 
 def osa_distance(left: pl.Series, right: pl.Series) -> npt.NDArray[np.int32]:
