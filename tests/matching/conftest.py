@@ -16,7 +16,6 @@ import pytest
 from tieout.library import yamlfile
 from tieout.library.catalog import shipped
 from tieout.library.plans import parse_plan
-from tieout.matching.ledger import Ledger
 from tieout.matching.reconcile import reconcile
 from tieout.model.definitions import MatchPlan
 from tieout.store.engine import Store
@@ -53,25 +52,14 @@ class Quiet:
     def finish(self, summary: str) -> None: ...
 
 
-@contextmanager
-def _rejecting(pairs: Sequence[tuple[str, str]]) -> Iterator[None]:
-    """Ledgers that are opened within find the pairs (payment, open item) rejected by a person."""
-    plainly = Ledger.open
-
-    def open_with(ledger: Ledger) -> None:
-        plainly(ledger)
-        for payment, item in pairs:
-            ledger.run(
-                "rejected",
-                """insert into match_rejected select pno, ino from match_payment, match_item
-                where payment_id = $payment and open_item_id = $item""",
-                payment=payment,
-                item=item,
-            )
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ledger, "open", open_with)
-        yield
+def _rejections(pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The decisions of a person who rejected the pairs (payment, open item) for good."""
+    said = {"line_no": 1, "case_id": "EX-1", "kind": "reject", "status": "applied", "decided_by": "Wang Fang"}
+    said |= {"decided_at": "2026-10-30T08:00:00Z"}
+    return [
+        {"decision_id": f"D{n}", "payment_id": payment, "open_item_id": item, **said}
+        for n, (payment, item) in enumerate(pairs)
+    ]
 
 
 @dataclass(frozen=True)
@@ -158,7 +146,9 @@ def match(plan: MatchPlan, book: Callable[..., Store]) -> Callable[..., Outcome]
             passes = tuple(replace(p, options={**p.options, **options.get(p.name, {})}) for p in plan.passes)
             references = {**plan.options["references"], **options.get("references", {})}
             plans = (replace(plan, passes=passes, options={**plan.options, "references": references}),)
-        with book(**tables) as store, _rejecting(rejected):
+        if rejected:
+            tables["decision"] = _rejections(rejected)
+        with book(**tables) as store:
             reconcile(store, *(plans or (plan,)), as_of=AS_OF, progress=Quiet())
             return Outcome(store.table("allocation"), store.table("exception"), store.table("candidate"))
 

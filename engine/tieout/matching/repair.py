@@ -16,8 +16,8 @@ __all__ = ["CheckDigits", "mend", "say_so"]
 
 CheckDigits = Callable[[pl.Series, pl.Series], pl.DataFrame]
 
-# A damaged number has some 300 repairs to look up; of more damaged numbers than this none but the first are tried.
-MOST_DAMAGED = 50_000
+# A damaged number has some 300 repairs to look up; so many numbers are looked up at once.
+PART = 50_000
 
 
 def mend(ledger: Ledger, check: CheckDigits) -> None:
@@ -41,11 +41,21 @@ def mend(ledger: Ledger, check: CheckDigits) -> None:
                   and token not in (select number from match_key)
                 order by token""",
             )["token"]
-        damaged = check(looked, own).filter(~pl.col("valid"))["number"].head(MOST_DAMAGED)
-    with ledger.store.registered(pl.DataFrame({"token": damaged.cast(pl.String)})) as view:
+        damaged = check(looked, own).filter(~pl.col("valid"))["number"]
+    ledger.run(
+        "repaired numbers",
+        """create or replace temp table match_mended
+        (token varchar, number varchar, ino integer, kind varchar, one boolean, several boolean)""",
+    )
+    for part in pl.DataFrame({"token": damaged.cast(pl.String)}).iter_slices(PART):
+        _look_up(ledger, part)
+
+
+def _look_up(ledger: Ledger, damaged: pl.DataFrame) -> None:
+    with ledger.store.registered(damaged) as view:
         ledger.run(
             "numbers of ours one slip away",
-            f"""create or replace temp table match_mended as
+            f"""insert into match_mended
             with places as (
               select token, token >= 'A' as marked, unnest(range(1, length(token) + 1))::integer as i from {view}
             ),
