@@ -6,7 +6,8 @@ import pytest
 
 from tests.faces.web.conftest import write_workspace
 from tieout.faces import cli_serve
-from tieout.model.errors import SourceError, TieoutError
+from tieout.model.errors import DefinitionError, SourceError, TieoutError
+from tieout.workspace import open_home
 
 
 @pytest.fixture
@@ -62,3 +63,24 @@ def test_certificate_and_key_go_together(workspace, started, tmp_path):
     (tmp_path / "c.pem").write_text("x", "utf-8")
     with pytest.raises(TieoutError, match="go together"):
         cli_serve.serve(workspace, certificate=tmp_path / "c.pem")
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "told"),
+    [
+        ("{local: false}", "nobody could sign in"),
+        (
+            "{openid: {issuer: 'https://i.example', client_id: c, role_claim: groups}}",
+            "role_claim and roles go together",
+        ),
+        ("{openid: {issuer: 'http://i.example', client_id: c}}", "https"),
+        ("{openid: {issuer: 'https://i.example', client_id: c, client_secret: abc}}", "never the secret itself"),
+        ("{openid: {issuer: 'https://i.example', client_id: c, roles: {a: boss}, role_claim: g}}", "must be one of viewer"),
+    ],
+)
+def test_a_sign_in_that_cannot_be_is_told_with_its_place(tmp_path, sign_in, told):
+    text = f"entity: {{name: A}}\nsources: {{bank: {{path: b.csv}}}}\nsign_in: {sign_in}\n"
+    (tmp_path / "tieout.yaml").write_text(text, "utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        open_home(tmp_path)
+    assert any(told in str(each) and "tieout.yaml:3" in str(each) for each in caught.value.mistakes), str(caught.value)

@@ -9,6 +9,9 @@ import pytest
 import uvicorn
 
 from tests.faces.web.conftest import PASSWORD, open_bench, template  # noqa: F401 - a fixture
+from tests.faces.web.provider import CLIENT, SECRET, provider
+from tieout.faces.web.app import make_app
+from tieout.faces.web.openid import Provider
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright: no browser journeys without it")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -211,3 +214,23 @@ def test_the_pages_speak_the_browsers_language_and_switch(person):
     page.get_by_role("link", name="中文").click()
     page.get_by_role("link", name="待办", exact=True).wait_for()
     assert page.locator("html").get_attribute("lang") == "zh-Hans"
+
+
+def test_a_person_signs_in_by_an_openid_provider_and_stays_in(browser, template, tmp_path):  # noqa: F811
+    folder = tmp_path / "w"
+    shutil.copytree(template, folder)
+    bench = open_bench(folder)
+    with provider() as idp:
+        settings = {"issuer": idp.issuer, "client_id": CLIENT, "client_secret": SECRET, "name_claim": "sub"}
+        idp.claims["sub"] = "carl"
+        bench.desk.openid = Provider(settings)
+        with served(make_app(bench.desk)) as address:
+            window = browser.new_context(locale="en-GB")
+            page = window.new_page()
+            page.goto(f"{address}/")
+            page.get_by_role("link", name="Sign in with").click()
+            page.get_by_role("heading", name="Alder Test GmbH").wait_for()
+            page.reload()
+            assert "carl" in page.locator(".me").inner_text()
+            window.close()
+    bench.desk.close()

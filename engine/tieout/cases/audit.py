@@ -15,11 +15,10 @@ from tieout.cases.decide import parts
 from tieout.model.policy import Policy
 from tieout.store.fold import Event
 from tieout.store.journal import Journal
-from tieout.store.people import may
+from tieout.store.people import ENGINE, may
 
 __all__ = ["faults"]
 
-ENGINE = "tieout"
 NEEDS = {
     **dict.fromkeys(
         (
@@ -58,7 +57,8 @@ def faults(journal: Journal) -> Iterator[str]:
 def _faults(event: Event, known: _Known) -> Iterator[str]:
     name = event.stream.partition(":")[2]
     needed = NEEDS.get(event.kind)
-    if needed and known.roles and event.actor != ENGINE:
+    by_provider = event.actor == ENGINE and event.kind in {"user_added", "user_role_set"}
+    if needed and known.roles and not by_provider:
         role = known.roles.get(event.actor)
         if not may(role, needed):
             yield f"{event.actor} was {role or 'no active user'}; it needs the role {needed}"

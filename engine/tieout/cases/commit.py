@@ -19,10 +19,10 @@ from tieout.model.records import Query
 from tieout.store.engine import Store
 from tieout.store.fold import DECIDED, LIVE, Entry, canonical
 from tieout.store.journal import Journal, Session
+from tieout.store.people import ENGINE as ACTOR
 
 __all__ = ["Committed", "commit"]
 
-ACTOR = "tieout"
 PART = 5000
 
 # Evidence that moves with the as-of date alone says nothing new about a case.

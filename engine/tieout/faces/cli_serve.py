@@ -56,8 +56,8 @@ def serve(
     _is_free(host, port)
     callbacks = _callbacks(workspace, home)
     journal = conductor.open_journal(home)
-    desk = Desk(home, journal, secure=secure)
-    if not desk.has_users():
+    desk = Desk(home, journal, secure=secure, openid=_provider(home))
+    if not desk.has_users() and desk.takes_passwords:
         desk.setup_token = secrets.token_urlsafe(24)
     names = {"127.0.0.1", "localhost", "::1", *(name.lower() for name in host_name or ())}
     names |= {host.lower()} if not _is_any(host) else set()
@@ -70,6 +70,8 @@ def serve(
             f"nobody may sign in yet; make the first administrator here, once:\n  {address}/set-up?token={desk.setup_token}",
             flush=True,
         )
+    elif not desk.has_users() and "role_claim" not in home.sign_in.get("openid", {}):
+        print("nobody may sign in yet; 'tieout users add NAME --role admin' makes the first administrator", flush=True)
     if not desk.runs():
         print(f"there is no run yet: 'tieout run {workspace}' fills the queue", flush=True)
     try:
@@ -88,6 +90,20 @@ def serve(
         )
     finally:
         desk.close()
+
+
+def _provider(home: Home) -> Any:
+    """The OpenID provider that tieout.yaml names; None where it names none."""
+    settings = home.sign_in.get("openid")
+    if settings is None:
+        return None
+    try:
+        from tieout.faces.web.openid import Provider
+    except ImportError as exc:
+        raise SourceError(
+            f"sign_in: needs the extra 'web' (pip install 'tieout[web]'): {exc.name} is not there"
+        ) from exc
+    return Provider(settings)
 
 
 def _callbacks(workspace: Path, home: Home) -> Any:

@@ -17,12 +17,14 @@ from tieout.store.journal import Journal, Session
 from tieout.store.tables import CREDENTIAL, USER
 
 __all__ = [
+    "ENGINE",
     "ROLES",
     "add_user",
     "check_password",
     "check_strength",
     "disable_user",
     "enable_user",
+    "follow_provider",
     "log_read",
     "may",
     "require",
@@ -34,6 +36,8 @@ __all__ = [
 
 ROLES = ("viewer", "clerk", "approver", "admin")
 """Each may do what those before it may."""
+ENGINE = "tieout"
+"""Who writes what no person does: runs, and what the sign-in provider says."""
 LEAST_LETTERS = 12
 # What a wrong name is checked against, so that it takes as long as a wrong password.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$3yY5jTAm0vXgJ4vPHkxk4cuCPnN4E0yXUM8HzWFQyXA"
@@ -78,8 +82,7 @@ def users(journal: Journal) -> list[dict[str, Any]]:
 def add_user(journal: Journal, name: str, role: str, *, actor: str) -> None:
     """Adds a user. Needs an admin; the first user is made by anybody and must be one."""
     name = name.strip()
-    if not name or any(sign.isspace() or not sign.isprintable() for sign in name) or len(name) > 100:
-        raise TieoutError("a user's name has 1 to 100 printable signs and no blanks")
+    _check_name(name)
     _known_role(role)
     with journal.writing() as session:
         require(session, actor, "admin")
@@ -115,6 +118,25 @@ def enable_user(journal: Journal, name: str, *, actor: str) -> None:
         require(session, actor, "admin")
         role = _user(session, name)["role"]
         session.append([Entry(f"user:{name}", "user_enabled", actor, payload={"role": role})])
+
+
+def follow_provider(journal: Journal, name: str, role: str, *, issuer: str) -> None:
+    """Gives a person the role that the sign-in provider says, and adds who is new; the event names the provider.
+
+    Raises Forbidden where an admin has disabled the person here: that stands above the provider.
+    """
+    _known_role(role)
+    with journal.reading() as session:
+        if role_of(session, name) == role:
+            return
+    with journal.writing() as session:
+        found = session.rows("user", name=name)
+        if found and found[0]["state"] != "active":
+            raise Forbidden(f"{name} is disabled in this workspace")
+        if not found:
+            _check_name(name)
+        kind = "user_role_set" if found else "user_added"
+        session.append([Entry(f"user:{name}", kind, ENGINE, f"as {issuer} says", {"role": role})])
 
 
 def set_password(journal: Journal, name: str, password: str, *, actor: str) -> None:
@@ -159,6 +181,13 @@ def log_read(journal: Journal, what: str, *, actor: str) -> None:
     with journal.writing() as session:
         require(session, actor, "viewer")
         session.append([Entry(f"read:{what}", "personal_data_read", actor)])
+
+
+def _check_name(name: str) -> None:
+    if not name or any(sign.isspace() or not sign.isprintable() for sign in name) or len(name) > 100:
+        raise TieoutError("a user's name has 1 to 100 printable signs and no blanks")
+    if name == ENGINE:
+        raise TieoutError(f"{ENGINE} is the name under which runs write; choose another one")
 
 
 def _known_role(role: str) -> None:

@@ -29,6 +29,8 @@ class Home:
     """How far people may go, from ``decisions:``."""
     schedule: Mapping[str, Any] = field(default_factory=dict)
     """When runs start and whom they tell, from ``schedule:``, as written; secrets are names."""
+    sign_in: Mapping[str, Any] = field(default_factory=dict)
+    """Who may sign in to the workbench and how, from ``sign_in:``, as written; the secret is a name."""
     keep_years: int = 10
     """How long the archive keeps a document after the end of its year."""
 

@@ -85,6 +85,7 @@ class _Opening:
             self._journal(),
             Policy.of(self.node.plain("decisions", {})),
             self.node.plain("schedule", {}),
+            self._sign_in(),
             int(self.node.plain("archive", {}).get("keep_years", 10)),
         )
 
@@ -274,6 +275,18 @@ class _Opening:
         if url and url.startswith(prefix) and not url.startswith(prefix + "/"):
             return f"{prefix}{self.folder / url.removeprefix(prefix)}"
         return url or ""
+
+    def _sign_in(self) -> Mapping[str, Any]:
+        node = self.node.get("sign_in")
+        if node is None:
+            return {}
+        openid = node.get("openid")
+        if openid is None and not node.plain("local", True):
+            self.mistakes.append(node.mistake("sign_in: local is false and there is no openid: nobody could sign in"))
+        if openid is not None and ("role_claim" in openid.plain()) != ("roles" in openid.plain()):
+            self.mistakes.append(openid.mistake("sign_in: role_claim and roles go together"))
+        settings: Mapping[str, Any] = node.plain()
+        return settings
 
     def _issuing(self, catalogue: Catalogue) -> Mapping[str, Any] | None:
         node = self.node.get("issuing")

@@ -23,7 +23,7 @@ from tieout.model.errors import Forbidden, NotFound, SourceError, StoreError, Ti
 
 __all__ = ["make_app"]
 
-ROUTERS = (api.router, pages.router, pages_case.router, pages_runs.router, pages_rules.router, pages_people.router)
+ROUTERS = tuple(each.router for each in (api, pages, pages_case, pages_runs, pages_rules, pages_people))
 _WEBHOOKS = "/api/v1/webhooks"
 """Below it, requests carry a signature of the sender instead of a session: no origin is asked for."""
 
@@ -43,6 +43,10 @@ def make_app(
     app.state.desk = desk
     for router in ROUTERS:
         app.include_router(router)
+    if desk.openid is not None:
+        from tieout.faces.web import openid  # Authlib is loaded only where somebody signs in by a provider
+
+        app.include_router(openid.router)
     if callbacks is not None:
         app.mount(_WEBHOOKS, callbacks)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tieout.faces.web.gate import Attempts, Session, Sessions
 from tieout.faces.web.masking import masked_row
@@ -19,6 +19,9 @@ from tieout.store.engine import Limits, Store
 from tieout.store.journal import Journal
 from tieout.verify import read_manifest
 from tieout.workspace import Home
+
+if TYPE_CHECKING:
+    from tieout.faces.web.openid import Provider
 
 __all__ = ["Desk", "Who"]
 
@@ -54,6 +57,8 @@ class Desk:
     setup_token: str | None = None
     """Opens the page on which the first person is made; None once there is one."""
     secure: bool = False
+    openid: Provider | None = None
+    """The provider people sign in by, where the workspace names one."""
     _anchors: dict[str, Store] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,6 +111,11 @@ class Desk:
             return ()
 
     # --- people ---
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether people sign in with passwords that the journal keeps."""
+        return bool(self.home.sign_in.get("local", True))
 
     def has_users(self) -> bool:
         return bool(people.users(self.journal))

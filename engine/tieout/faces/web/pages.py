@@ -150,9 +150,9 @@ def export(kind: str, request: Request, desk: DeskOf, who: Viewer) -> Response:
 
 @router.get("/sign-in")
 def sign_in_page(request: Request, desk: DeskOf) -> Response:
-    if not desk.has_users():
+    if not desk.has_users() and desk.takes_passwords:
         return render(request, "set_up_first.html")
-    return render(request, "sign_in.html", name="", fault=None)
+    return render(request, "sign_in.html", name="", fault=None, told="")
 
 
 @router.post("/sign-in")
@@ -167,6 +167,7 @@ def sign_in(request: Request, desk: DeskOf, fields: FieldsOf) -> Response:
             status=exc.status_code,
             name=name,
             fault=exc.status_code,
+            told="",
         )
         page.headers.update(exc.headers or {})
         return page

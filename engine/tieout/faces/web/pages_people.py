@@ -28,9 +28,12 @@ def change(desk: DeskOf, who: Admin, fields: FieldsOf) -> RedirectResponse:
     name, act = fields.get("name", "").strip(), fields.get("act", "")
     try:
         if act == "add":
-            _long_enough(fields.get("password", ""))
+            password = fields.get("password", "")
+            if password or desk.openid is None:
+                _long_enough(password)
             people.add_user(desk.journal, name, fields.get("role", ""), actor=who.name)
-            people.set_password(desk.journal, name, fields["password"], actor=who.name)
+            if password:
+                people.set_password(desk.journal, name, password, actor=who.name)
         elif act == "role":
             people.set_role(desk.journal, name, fields.get("role", ""), actor=who.name)
         elif act == "disable":

@@ -44,6 +44,7 @@ def render(
         "csrf": who.session.csrf if who else "",
         "notes": who.session.take_notes() if who else [],
         "entity": desk.home.entity["name"],
+        "desk": desk,
         "here": request.url.path,
         "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "version": tieout.__version__,

@@ -18,7 +18,10 @@ SHORTEST = 12
 
 
 def check(desk: Desk, request: Request, user: str, password: str) -> tuple[str, Session]:
-    """A session for the person. Raises HTTPException: 401 for a wrong name or password, 429 after too many."""
+    """A session for the person. Raises HTTPException: 401 for a wrong name or password, 429 after too many,
+    403 where passwords are not taken."""
+    if not desk.takes_passwords:
+        raise HTTPException(403, "passwords are not taken here; sign in by the provider")
     address = request.client.host if request.client else "?"
     wait = desk.attempts.wait_s(user, address)
     if wait:
