@@ -11,7 +11,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from tieout.connect.http import Http, Paging, Policy, pages
+from tieout.connect.http import Http, Policy
 from tieout.connect.http_auth import ApiKey, Bearer, FileTokens, Hmac, Token, client_credentials
 from tieout.connect.http_json import decoded, encoded
 from tieout.model.errors import RemoteError, SourceError
@@ -223,13 +223,3 @@ def test_an_answer_that_is_no_json_may_have_been_processed():
 def test_amounts_pass_json_exactly():
     assert encoded({"a": Decimal("119.10"), "b": "1.5", "c": [Decimal("1E+2")]}) == b'{"a":119.10,"b":"1.5","c":[100]}'
     assert decoded(b'{"a": 119.10}') == {"a": Decimal("119.10")}
-
-
-def test_a_list_is_read_page_by_page():
-    by_page = answers(httpx.Response(200, json=[1, 2]), httpx.Response(200, json=[3]))
-    paging = Paging("page", "page", size=2, size_parameter="size", first=1)
-    assert list(pages(opened(by_page), "GET", "x", paging)) == [[1, 2], [3]]
-    assert [r.url.params["page"] for r in by_page.seen] == ["1", "2"]
-    by_cursor = answers(httpx.Response(200, json={"next": "c1"}), httpx.Response(200, json={"next": "c1"}))
-    paging = Paging("cursor", "after", next=lambda body, _: body["next"])
-    assert len(list(pages(opened(by_cursor), "GET", "x", paging))) == 2

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -28,7 +28,7 @@ from tieout.connect.http_json import decoded, encoded
 from tieout.connect.mask import masked_body, masked_headers, masked_text, masked_url
 from tieout.model.errors import RemoteError, SourceError
 
-__all__ = ["Http", "Paging", "Policy", "Reply", "pages"]
+__all__ = ["Http", "Policy", "Reply"]
 
 _LOG = logging.getLogger("tieout.http")
 SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
@@ -317,54 +317,6 @@ class Http:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-# --- paging ---
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """How a list is read in parts: by page number, by offset, or by a cursor that each reply names.
-
-    parameter: the query parameter of page, offset or cursor. size: rows asked for, under ``size_parameter``.
-    next: for a cursor: gives the next one from a reply's JSON and headers; None at the end.
-    rows: gives the list of rows from a reply's JSON, by which page and offset find the end.
-    """
-
-    kind: str
-    parameter: str
-    size: int = 100
-    size_parameter: str = ""
-    first: int = 0
-    next: Callable[[Any, Mapping[str, str]], str | None] = lambda _body, _headers: None
-    rows: Callable[[Any], list[Any]] = lambda body: body if isinstance(body, list) else []
-    in_header: bool = False
-
-
-def pages(http: Http, method: str, path: str, paging: Paging, *, most: int = 100_000, **request: Any) -> Iterator[Any]:
-    """The JSON of each page in order; further keywords go to ``Http.call``. Ends where a cursor comes again."""
-    position: Any = None if paging.kind == "cursor" else paging.first
-    seen: set[str] = set()
-    for _ in range(most):
-        query = dict(request.get("query") or {})
-        headers = dict(request.get("headers") or {})
-        if paging.size_parameter:
-            query[paging.size_parameter] = paging.size
-        if position is not None:
-            (headers if paging.in_header else query)[paging.parameter] = str(position)
-        reply = http.call(method, path, **{**request, "query": query, "headers": headers})
-        body = reply.json()
-        yield body
-        if paging.kind == "cursor":
-            position = paging.next(body, reply.headers)
-            if not position or position in seen:
-                return
-            seen.add(position)
-        else:
-            count = len(paging.rows(body))
-            if count < paging.size:
-                return
-            position += count if paging.kind == "offset" else 1
 
 
 # --- small parts ---

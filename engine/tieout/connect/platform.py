@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import datetime as dt
-import fnmatch
 import hashlib
-import hmac
 import secrets
 import threading
 import time
@@ -17,16 +14,13 @@ from typing import Any
 
 from tieout.connect.http import Http, Policy, Reply
 from tieout.connect.http_auth import ApiKey, Auth, Basic, Bearer, FileTokens, Hmac, Request, Token, client_credentials
-from tieout.connect.http_json import decoded
+from tieout.connect.platform_reply import Context, Replies
 from tieout.connect.template import filled, filled_path, filled_text, holds
-from tieout.model.errors import RemoteError, SourceError
+from tieout.model.errors import RemoteError
 from tieout.model.platforms import Callback, Outcome, Parcel, PlatformPlan, Received
 
 __all__ = ["HttpPlatform"]
 
-Context = dict[str, Any]
-_SIGN_IN = frozenset({401, 403})
-_NOT_TAKEN = frozenset({408, 425, 429, 503})
 MOST_PAGES = 10_000
 MOST_ASKED = 60
 
@@ -53,6 +47,7 @@ class HttpPlatform:
         transport: Any = None,
     ) -> None:
         self.name, self.plan, self.settings = name, plan, dict(settings or {})
+        self.replies = Replies(name, plan)
         self.batch = int(plan.limits.get("batch", 1))
         self.parallel = int(plan.limits.get("parallel", 4))
         self.settle_s = float(plan.operations.get("lookup", {}).get("settle_s", 0))
@@ -155,7 +150,7 @@ class HttpPlatform:
                 context[step["name"]] = {**kept, **body} if isinstance(body, dict) else body
                 after = {**context, "reply": body}
                 if holds(step.get("fails"), after):
-                    raise RemoteError(f"{self.name}: the step '{step['name']}' failed: {self._words(after)[1]}")
+                    raise RemoteError(f"{self.name}: the step '{step['name']}' failed: {self.replies.words(after)[1]}")
                 if "until" not in step or holds(step["until"], after):
                     break
                 self._sleep(1)
@@ -192,14 +187,14 @@ class HttpPlatform:
             headers[name] = parcels[0].idempotency_key if len(parcels) == 1 else _joint_key(parcels)
         try:
             reply = self._send(operation, context, self.http, repeatable=self.repeat_is_safe, headers=headers)
-            after = self._after(reply, context, operation)
-            if self._is_refusal(after):
-                return [self._said_no(after)] * len(parcels)
+            after = self.replies.after(reply, context, operation)
+            if self.replies.is_refusal(after):
+                return [self.replies.said_no(after)] * len(parcels)
             if "rows" not in operation and "lists" not in operation:
-                return [self._outcome(operation, after)] * len(parcels)
-            listed = {each.key: each for each in self._listed(operation, after)}
+                return [self.replies.outcome(operation, after)] * len(parcels)
+            listed = {each.key: each for each in self.replies.listed(operation, after)}
         except RemoteError as exc:
-            return [self._refused(exc, context)] * len(parcels)
+            return [self.replies.refused(exc, context)] * len(parcels)
         missing = Outcome("unknown", message="the reply does not name the document")
         return [listed.get(parcel.invoice_number, missing) for parcel in parcels]
 
@@ -218,22 +213,22 @@ class HttpPlatform:
         context = {**self._context(parcel), **extra}
         try:
             for after in self._pages(name, context):
-                if self._is_refusal(after):
-                    return self._said_no(after)
+                if self.replies.is_refusal(after):
+                    return self.replies.said_no(after)
                 if "rows" not in operation:
-                    return self._outcome(operation, after)
-                for row in self._rows(operation, after):
+                    return self.replies.outcome(operation, after)
+                for row in self.replies.rows(operation, after):
                     if "row" not in operation or holds(operation["row"], {**after, "row": row}):
-                        return self._outcome(operation, {**after, "row": row})
+                        return self.replies.outcome(operation, {**after, "row": row})
         except RemoteError as exc:
-            return self._refused(exc, context)
+            return self.replies.refused(exc, context)
         return Outcome("not_found")
 
     def changes(self, cursor: str) -> Iterator[tuple[Sequence[Outcome], str]]:
         """What changed since the cursor, page by page, each with the cursor after it."""
         operation = self.plan.operations["changes"]
         for after in self._pages("changes", self._context() | {"cursor": self._start(operation, cursor)}):
-            listed = self._listed(operation, after)
+            listed = self.replies.listed(operation, after)
             yield listed, filled_text(operation.get("cursor"), after) or cursor
 
     def inbox(self, cursor: str) -> Iterator[tuple[Sequence[Received], str]]:
@@ -241,15 +236,15 @@ class HttpPlatform:
         operation = self.plan.operations["inbox"]
         for after in self._pages("inbox", self._context() | {"cursor": self._start(operation, cursor)}):
             found = []
-            for row in self._rows(operation, after):
+            for row in self.replies.rows(operation, after):
                 at = {**after, "row": row}
                 identity = filled_text(operation["answer"]["platform_id"], at)
                 content = filled(operation["answer"].get("content"), at)
                 if content is None:
-                    reply = self._ask("fetch", at)
-                    operation_of = self.plan.operations["fetch"]
-                    content = filled(self._answer("fetch").get("content"), self._after(reply, at, operation_of))
-                    content = reply.content if content is None else content
+                    fetched = self.replies.document(
+                        self._ask("fetch", at), at, self.plan.operations["fetch"], name=identity
+                    )
+                    content = fetched.content if fetched else b""
                 found.append(Received(identity, _as_bytes(content)))
             yield found, filled_text(operation.get("cursor"), after) or cursor
 
@@ -259,49 +254,11 @@ class HttpPlatform:
             return None
         context = self._context(parcel)
         reply = self._ask("document", context)
-        answer = self._answer("document")
-        content = (
-            filled(answer["content"], self._after(reply, context, self.plan.operations["document"]))
-            if "content" in answer
-            else reply.content
-        )
-        kind = reply.headers.get("content-type", "") if "content" not in answer else ""
-        return Received(parcel.platform_id, _as_bytes(content), kind or "application/xml") if content else None
+        return self.replies.document(reply, context, self.plan.operations["document"], name=parcel.platform_id)
 
     def callback(self, headers: Mapping[str, str], body: bytes) -> Callback:
         """A message the platform sent by itself. Raises RemoteError where its signature, age or content does not hold."""
-        plan = self.plan.callback
-        if not plan:
-            raise RemoteError(f"{self.name}: this platform sends no callbacks")
-        lower = {name.lower(): value for name, value in headers.items()}
-        context = self._context() | {"headers": lower, "request": {"body": body.decode("utf-8", "replace")}}
-        signature = plan["signature"]
-        given = lower.get(signature["header"].lower(), "").removeprefix(signature.get("prefix", ""))
-        key = filled_text(signature["key"], context)
-        if not key:
-            raise RemoteError(f"{self.name}: there is no key to prove callbacks with")
-        signed = filled_text(signature["text"], context).encode()
-        digest = hmac.new(key.encode(), signed, signature.get("algorithm", "sha256")).digest()
-        expected = digest.hex() if signature.get("encoding") == "hex" else base64.b64encode(digest).decode()
-        if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise RemoteError(f"{self.name}: the callback's signature does not hold", status=401)
-        if "time" in plan:
-            self._fresh(filled_text(plan["time"], context), int(plan.get("within_s", 300)))
-        try:
-            reply = decoded(body)
-        except ValueError as exc:
-            raise RemoteError(f"{self.name}: the callback is no JSON", status=400) from exc
-        after = {**context, "reply": reply, "callback": reply}
-        identity = filled_text(plan.get("id"), after) or hashlib.sha256(body).hexdigest()
-        return Callback(identity, self._outcome({"answer": plan["answer"]}, after))
-
-    def _fresh(self, signed_at: str, within_s: int) -> None:
-        try:
-            age = abs(self._now().timestamp() - float(signed_at))
-        except ValueError as exc:
-            raise RemoteError(f"{self.name}: the callback does not say when it was signed", status=400) from exc
-        if not age <= within_s:  # also a time that is no number
-            raise RemoteError(f"{self.name}: the callback was signed {age:.0f} s from now", status=401)
+        return self.replies.callback(self._context(), headers, body, now=self._now)
 
     # --- requests ---
 
@@ -359,7 +316,7 @@ class HttpPlatform:
         page = {"number": 0, "offset": 0, "cursor": None, "size": (paging or {}).get("size")}
         for _ in range(MOST_PAGES):
             at = {**context, "page": page}
-            after = self._after(self._ask(name, at), at, operation)
+            after = self.replies.after(self._ask(name, at), at, operation)
             yield after
             if not paging:
                 return
@@ -375,116 +332,8 @@ class HttpPlatform:
                 "cursor": cursor,
             }
 
-    def _after(self, reply: Reply, context: Context, operation: Mapping[str, Any]) -> Context:
-        """The context with the reply: its JSON, and its bytes as ``content``.
-
-        Raises RemoteError (perhaps processed) where JSON is wanted and something else came: nothing follows from that.
-        """
-        body: Any = None
-        if reply.content.strip()[:1] in (b"{", b"[") or "json" in reply.headers.get("content-type", ""):
-            body = reply.json()
-        elif reply.content and "reply" in str([operation.get(key) for key in ("answer", "rows", "lists")]):
-            raise RemoteError(
-                f"{self.name}: answered {reply.status} with something that is no JSON",
-                status=reply.status,
-                content=reply.content,
-                perhaps_processed=True,
-            )
-        headers = {name.lower(): value for name, value in reply.headers.items()}
-        return {**context, "reply": body, "headers": headers, "status_code": reply.status, "content": reply.content}
-
-    def _rows(self, operation: Mapping[str, Any], after: Context) -> list[Any]:
-        """The list of a reply. Raises RemoteError where there is none, for that is not the same as an empty one."""
-        rows = filled(operation["rows"], after)
-        if not isinstance(rows, list):
-            raise RemoteError(f"{self.name}: the reply has no list where one must be", perhaps_processed=True)
-        return rows
-
     def _start(self, operation: Mapping[str, Any], cursor: str) -> Any:
         return cursor or filled(operation.get("start"), self._context())
-
-    # --- what was answered ---
-
-    def _answer(self, name: str) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = self.plan.operations[name].get("answer", {})
-        return answer
-
-    def _outcome(self, operation: Mapping[str, Any], after: Context, *, status: str | None = None) -> Outcome:
-        answer = operation.get("answer", {})
-        word = filled_text(answer.get("status"), after) if status is None else status
-        if status is None and "status" in answer and not word:
-            raise RemoteError(f"{self.name}: the reply has no status where one must be", perhaps_processed=True)
-        known = {
-            key: filled_text(answer.get(key), after)
-            for key in ("platform_id", "document_number", "message", "at", "key")
-        }
-        known["at"] = _utc(known["at"])
-        if "platform_id" in answer and not known["platform_id"] and self._state(word) in ("delivered", "accepted"):
-            raise RemoteError(f"{self.name}: the reply does not name the document", perhaps_processed=True)
-        return Outcome(self._state(word), code=filled_text(answer.get("code"), after) or word, **known)
-
-    def _listed(self, operation: Mapping[str, Any], after: Context) -> list[Outcome]:
-        rows = self._rows(operation, after) if "rows" in operation else []
-        found = [self._outcome(operation, {**after, "row": row}) for row in rows]
-        for part in operation.get("lists", ()):
-            for row in filled(part["rows"], after) or ():
-                found.append(self._outcome(operation, {**after, "row": row}, status=part["status"]))
-        return found
-
-    def _state(self, word: str) -> str:
-        """Our state for the platform's word; delivered (and so asked again) for a word its file does not know."""
-        for state, words in self.plan.statuses.items():
-            if word in words:
-                return state
-        for state, words in self.plan.statuses.items():
-            if any(fnmatch.fnmatchcase(word, each) for each in words if "*" in each or "?" in each):
-                return state
-        return "delivered"
-
-    def _is_refusal(self, after: Context) -> bool:
-        return "when" in self.plan.errors and holds(self.plan.errors["when"], after)
-
-    def _said_no(self, after: Context) -> Outcome:
-        """A refusal in a reply whose HTTP status is good."""
-        code, message = self._words(after)
-        for kind, state in (("duplicate", "duplicate"), ("not_found", "not_found"), ("again", "postponed")):
-            if self._named(code, kind):
-                return Outcome(state, code=code, message=message)
-        if self._named(code, "sign_in"):
-            raise RemoteError(f"{self.name}: {message or code}", status=401)
-        return Outcome("rejected", code=code, message=message)
-
-    def _refused(self, exc: RemoteError, context: Context) -> Outcome:
-        """A refusal by HTTP status, or no answer."""
-        body: Any = None
-        with contextlib.suppress(ValueError):
-            body = decoded(exc.content) if exc.content.strip() else None
-        after = {**context, "reply": body, "status_code": exc.status, "headers": {}, "content": exc.content}
-        code, message = self._words(after)
-        status = str(exc.status or "")
-        for kind, state in (("duplicate", "duplicate"), ("not_found", "not_found"), ("again", "postponed")):
-            if self._named(code, kind) or self._named(status, kind):
-                return Outcome(state, code=code or status, message=message)
-        if exc.status in _SIGN_IN or self._named(code, "sign_in"):
-            raise RemoteError(f"{self.name}: {message or exc.message}", status=exc.status, content=exc.content) from exc
-        if exc.perhaps_processed:
-            return Outcome("unknown", code=code or status, message=message or exc.message)
-        if exc.status is None or exc.status in _NOT_TAKEN:
-            return Outcome("postponed", code=status, message=message or exc.message)
-        if exc.status == 404:
-            return Outcome("not_found", code=code or status, message=message or exc.message)
-        return Outcome("rejected", code=code or status, message=message or exc.message)
-
-    def _words(self, after: Context) -> tuple[str, str]:
-        """The platform's own code and words of a refusal."""
-        errors = self.plan.errors
-        try:
-            return filled_text(errors.get("code"), after), filled_text(errors.get("message"), after)[:2000]
-        except SourceError:
-            return "", ""
-
-    def _named(self, code: str, kind: str) -> bool:
-        return bool(code) and code in {str(each) for each in self.plan.errors.get(kind, ())}
 
 
 def _filled_fields(fields: Mapping[str, Any] | None, context: Context) -> dict[str, str]:
@@ -504,16 +353,6 @@ def _document(parcel: Parcel) -> Context:
         "invoice": dict(invoice),
         **{table: [dict(row) for row in rows] for table, rows in parcel.rows.items() if table != "invoice"},
     }
-
-
-def _utc(text: str) -> str:
-    """An ISO time as UTC, so that times compare as texts; empty where it is none."""
-    try:
-        at = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return ""
-    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
-    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _joint_key(parcels: Sequence[Parcel]) -> str:
