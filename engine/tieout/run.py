@@ -218,6 +218,7 @@ class _Conductor:
             settings=self.workspace.issuing,
             folder=self.folder / "issued",
             as_of=self.as_of,
+            holder=exchange.worker(self.workspace.home),
         )
         self._step("issue", documents=store.count("issued_document"))
 

@@ -86,6 +86,7 @@ class Books:
         self.folder, self.mappings = folder, dict(mappings)
         self.journal = Journal.open(f"sqlite:///{folder / 'journal.db'}")
         self.runs = 0
+        self.holder = "here"
         self.written = folder
 
     def issue(self, *lines, check=no_country, parties=PARTIES, as_of=AS_OF, **settings) -> Store:
@@ -105,6 +106,7 @@ class Books:
             settings={**SETTINGS, **settings},
             folder=self.written,
             as_of=as_of,
+            holder=self.holder,
         )
         return store
 

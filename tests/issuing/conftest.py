@@ -3,9 +3,12 @@
 import pytest
 
 from tests.issuing.books import Books
+from tests.store.conftest import postgres_server, url
 from tieout.library import yamlfile
 from tieout.library.catalog import shipped
 from tieout.library.mappings import parse_mapping
+
+__all__ = ["postgres_server", "url"]
 
 
 @pytest.fixture(scope="session")

@@ -122,7 +122,9 @@ def test_an_amount_that_has_no_exact_product_is_not_computed(store):
 def test_an_amount_of_the_erp_that_agrees_is_no_conflict(store):
     composed(store, [line(quantity="3", net_price="1.115", line_net_amount="3.35")])
     assert store.fetch(compose.conflicts()).is_empty()
-    composed(store, [line(quantity="3", net_price="1.115", line_net_amount="3.34")])
+    composed(store, [line(quantity="3", net_price="1.115", line_net_amount="3.34")])  # half a cent, rounded to even
+    assert store.fetch(compose.conflicts()).is_empty()
+    composed(store, [line(quantity="3", net_price="1.115", line_net_amount="3.36")])
     assert store.fetch(compose.conflicts())["computed"].to_list() == [Decimal("3.35")]
 
 

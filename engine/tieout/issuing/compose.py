@@ -1,7 +1,8 @@
 """Billing lines -> the canonical rows of their invoices, set at a time: composes SQL, the store runs it.
 
-A line's net amount is quantity times price, rounded half up to the currency's minor units (the ERP's own amount must agree);
-VAT is computed once a category and rate on the sum of its lines (BR-CO-17). Called by ``generate``.
+A line's net amount is quantity times price, rounded half up to the currency's minor units; VAT is computed once a category
+and rate on the sum of its lines (BR-CO-17). What the ERP has booked counts where only rounding tells it from that: an exact
+half rounded the other way, or VAT rounded line by line. Called by ``generate``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _HEAD = (
     "purchase_order_reference",
     "contract_reference",
     "payment_terms",
+    "document_total",
 )
 
 # VATEX codes of the CEF list that follow from the category alone; an exempt line (E) needs its own reason.
@@ -83,6 +85,9 @@ def _rounded(value: str) -> str:
 _PRODUCT = """case when quantity = try_cast(quantity as decimal(18, 8)) and net_price = try_cast(net_price as decimal(19, 10))
   then cast(quantity as decimal(18, 8)) * cast(net_price as decimal(19, 10)) end"""
 
+# An amount that is an exact half of a minor unit may be rounded either way: ERPs differ, and neither is wrong.
+_HALF = "case decimals when 0 then 0.5 when 3 then 0.0005 when 4 then 0.00005 else 0.005 end"
+
 _LINES = Query(
     "lines to be invoiced",
     f"""
@@ -102,15 +107,33 @@ _VAT = Query(
     f"""
 create or replace table issuing_vat as
 with groups as (
-  select billing_document, vat_category_code, vat_rate, max(decimals) as decimals,
+  select billing_document, vat_category_code, vat_rate, max(decimals) as decimals, count(*) as lines,
          case when count(net) = count(*) then try_cast(sum(net) as decimal(24, 6)) end as taxable,
          arg_min(vat_exemption_reason, row_no) as reason
   from issuing_line
   group by billing_document, vat_category_code, vat_rate
+),
+taxed as (
+  select *, {_rounded("try_cast(taxable as decimal(22, 6)) * vat_rate * 0.01")} as computed,
+         row_number() over (partition by billing_document order by vat_category_code, vat_rate desc) as row_no,
+         row_number() over (partition by billing_document order by vat_rate > 0 desc, abs(taxable) desc, vat_category_code,
+                            vat_rate desc) = 1 and vat_rate > 0 as takes_rounding
+  from groups
+),
+booked as (
+  select billing_document,
+         case when count(computed) = count(*) then any_value(total) - try_cast(sum(taxable + computed) as decimal(24, 6))
+         end as difference,
+         (sum(lines) + count(*)) * any_value({_HALF}) as most
+  from taxed
+  join (select billing_document, arg_min(document_total, row_no) as total from issuing_line group by 1)
+  using (billing_document)
+  group by billing_document
 )
-select *, {_rounded("try_cast(taxable as decimal(22, 6)) * vat_rate * 0.01")} as tax,
-       row_number() over (partition by billing_document order by vat_category_code, vat_rate desc) as row_no
-from groups
+select t.*, case when t.takes_rounding and abs(b.difference) <= b.most then b.difference else 0 end as rounding,
+       cast(t.computed + case when t.takes_rounding and abs(b.difference) <= b.most then b.difference else 0 end
+            as decimal(24, 6)) as tax
+from taxed t join booked b using (billing_document)
 """,
 )
 
@@ -139,10 +162,11 @@ with documents as (
   from issuing_line group by billing_document
 ),
 taxes as (
-  select billing_document, case when count(tax) = count(*) then try_cast(sum(tax) as decimal(24, 6)) end as tax
+  select billing_document, case when count(tax) = count(*) then try_cast(sum(tax) as decimal(24, 6)) end as tax,
+         sum(rounding) as rounding
   from issuing_vat group by billing_document
 )
-select d.*, t.tax, try_cast(d.net + t.tax as decimal(24, 6)) as total,
+select d.*, t.tax, t.rounding, try_cast(d.net + t.tax as decimal(24, 6)) as total,
        coalesce(d.billing_kind = 'credit_note', false) as is_credit,
        coalesce(d.billing_kind in ('invoice', 'credit_note'), false) as has_kind,
        b.party_id is not null as is_known,
@@ -160,7 +184,7 @@ def documents(as_of: dt.date) -> Query:
     return Query(
         "billing documents in order",
         """
-select billing_document, invoice_number, issue_date, is_credit, party_id, currency, total, conflicts, has_repeated_lines, has_kind,
+select billing_document, invoice_number, issue_date, is_credit, party_id, currency, total, document_total, rounding, conflicts, has_repeated_lines, has_kind,
        is_known, coalesce(issue_date > $as_of, false) as is_early, source, line
 from issuing_head order by issue_date nulls last, billing_document
 """,
@@ -169,13 +193,16 @@ from issuing_head order by issue_date nulls last, billing_document
 
 
 def conflicts() -> Query:
-    """The lines whose own amount is not quantity times price, or whose amount cannot be computed at all."""
+    """The lines whose own amount is no rounding of quantity times price, or whose amount cannot be computed at all."""
     return Query(
         "amounts that differ",
-        """
+        f"""
+with exact as (select *, try_cast(product as decimal(24, 6)) as short from issuing_line)
 select billing_document, billing_line_no, currency, quantity, net_price, line_net_amount, computed, source, line
-from issuing_line
-where computed is null or line_net_amount <> computed
+from exact
+where computed is null
+   or (line_net_amount <> computed
+       and not (short = product and abs(computed - short) = {_HALF} and line_net_amount = short + short - computed))
 order by billing_document, row_no
 """,
     )

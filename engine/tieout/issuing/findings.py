@@ -26,6 +26,7 @@ __all__ = [
     "not_read_back",
     "of_document",
     "renamed",
+    "total_differs",
 ]
 
 Row = Dict[str, Any]
@@ -104,6 +105,36 @@ def amount_differs(line: Row) -> Finding:
         message = f"line {line['billing_line_no']}: the ERP says {own}, but {product} is {amount}"
         message_zh = f"第 {line['billing_line_no']} 行：ERP 金额 {own} 与数量乘单价 {amount} 不符"
     return finding("IS-AMOUNT", line, message, message_zh, term="BT-131", row_no=line["billing_line_no"])
+
+
+def total_differs(row: Row) -> Finding | None:
+    """Where the ERP has booked another total: fatal, or a word on the cents that its rounding of VAT makes."""
+    booked, total, rounding = (
+        None if row[name] is None else display(row[name], row["currency"])
+        for name in ("document_total", "total", "rounding")
+    )
+    if booked is None or row["total"] is None:
+        return None
+    number = row["billing_document"]
+    if row["document_total"] != row["total"]:
+        return finding(
+            "IS-TOTAL",
+            row,
+            f"billing document {number}: the ERP has booked {booked}, but its lines and their VAT make {total}",
+            f"开票单据 {number}：ERP 入账金额 {booked} 与明细及税额合计 {total} 不符",
+            term="BT-112",
+        )
+    if not row["rounding"]:
+        return None
+    return finding(
+        "IS-ROUNDING",
+        row,
+        f"billing document {number}: the VAT is {rounding} more than rate times taxable amount, as the ERP has rounded and "
+        f"booked it",
+        f"开票单据 {number}：按 ERP 的舍入，税额比税率乘计税金额多 {rounding}",
+        severity="information",
+        term="BT-117",
+    )
 
 
 def changed(row: Row, known: Row) -> Finding:

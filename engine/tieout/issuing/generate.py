@@ -30,8 +30,7 @@ from tieout.store.register import (
     Issued,
     issue_documents,
     issued_documents,
-    pending_numbers,
-    release_numbers,
+    release_stale,
     reserve_numbers,
     runs,
 )
@@ -57,11 +56,13 @@ def issue(
     settings: Dict[str, Any],
     folder: Path,
     as_of: dt.date,
+    holder: str = "",
 ) -> None:
     """Generates the invoices of the run's billing lines.
 
     settings: ``issuing`` of the workspace. folder: where the documents are written; made where there is one to write.
-    as_of: a document dated later waits for a later run.
+    as_of: a document dated later waits for a later run. holder: who issues; of its numbers, what it reserved and did not
+    issue is given back (only one process at a time may have that name; others may issue at the same time).
     Fills ``issued_document`` (every billing document: issued, invalid or unchanged), the canonical invoice tables (what
     was issued, now or by an earlier run), ``finding`` and ``exception`` (what was stopped, and by which rules). Where
     the journal has a run of the same day, its documents come again under their numbers, so that both runs are equal.
@@ -69,7 +70,8 @@ def issue(
     """
     if not store.count("billing_line"):
         return
-    _Issuing(store, mappings, check, journal, _profile(mappings, entity, settings), settings).issue(folder, as_of)
+    profile = _profile(mappings, entity, settings)
+    _Issuing(store, mappings, check, journal, profile, settings, holder).issue(folder, as_of)
 
 
 def commit(journal: Journal, store: Store, *, run_id: str) -> int:
@@ -137,9 +139,10 @@ class _Issuing:
         journal: Journal,
         profile: Profile,
         settings: Dict[str, Any],
+        holder: str,
     ) -> None:
         self.store, self.mappings, self.check, self.journal = store, mappings, check, journal
-        self.profile = profile
+        self.profile, self.holder = profile, holder
         self.series = str(settings["series"])
         self.digits = int(settings.get("digits", 5))
         self.start = int(settings.get("start", 1))
@@ -201,6 +204,7 @@ class _Issuing:
         lines = self.store.fetch(compose.conflicts()).to_dicts()
         found = [
             *(finding for each in candidates for finding in findings.of_document(documents[each])),
+            *filter(None, (findings.total_differs(documents[each]) for each in candidates)),
             *(findings.amount_differs(line) for line in lines if line["billing_document"] in names),
             *findings.by_rules(self.check(tables), by_file),
         ]
@@ -226,10 +230,8 @@ class _Issuing:
 
     def _number(self, series: str, fresh: Sequence[str], *, first: int) -> dict[str, int]:
         """A number for each document that passed; what a killed run reserved for others is given back first."""
-        stale = [row["key"] for row in pending_numbers(self.journal, series) if row["key"] not in set(fresh)]
-        if stale:
-            release_numbers(self.journal, series, stale, reason="its invoice was not issued")
-        return reserve_numbers(self.journal, series, fresh, first=first) if fresh else {}
+        release_stale(self.journal, series, fresh, holder=self.holder, reason="its invoice was not issued")
+        return reserve_numbers(self.journal, series, fresh, first=first, holder=self.holder) if fresh else {}
 
     def _number_text(self, number: int) -> str:
         return f"{self.series}{number:0{self.digits}d}"

@@ -196,6 +196,7 @@ line_net_amount | amount | BT-131 | The line's amount without VAT, where the ERP
 vat_category_code | code | BT-151 | The VAT category (UNTDID 5305).
 vat_rate | percentage | BT-152 | The VAT rate in percent.
 vat_exemption_reason | text | BT-120 | Why the line is exempt, where it is.
+document_total | amount | BT-112 | The billing document's total with VAT as the ERP has booked it; null where it has booked none.
 tax_classification_code | code | CN-TaxClassificationCode | The Chinese tax classification of the article.
 note | text | BT-22 | A note for the invoice.
 """

@@ -2,7 +2,8 @@
 
 A number is reserved for a billing document before the invoice is written and confirmed together with it. Reserving again
 for the same billing document gives the same number, so a crash in between costs nothing; a number given back is the
-next to be taken. So the numbers of issued invoices have neither gaps nor doubles, however many processes issue.
+next to be taken. So the numbers of issued invoices have neither gaps nor doubles, however many processes issue: what
+another has reserved and not confirmed yet is given back only long after, when that one is surely dead.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ __all__ = [
     "pending_numbers",
     "register_run",
     "release_numbers",
+    "release_stale",
     "reserve_numbers",
     "runs",
 ]
+
+
+LEASE = dt.timedelta(hours=24)
+"""How long another machine may take between reserving a number and putting its invoice on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +82,17 @@ def runs(journal: Journal) -> list[dict[str, Any]]:
 
 
 def reserve_numbers(
-    journal: Journal, series: str, billing_documents: Sequence[str], *, first: int = 1, actor: str = "tieout"
+    journal: Journal,
+    series: str,
+    billing_documents: Sequence[str],
+    *,
+    first: int = 1,
+    holder: str = "",
+    actor: str = "tieout",
 ) -> dict[str, int]:
     """A number of the series for each billing document, in the order given.
+
+    holder: who reserves; only one process at a time may use that name (the caller holds its lock).
 
     A billing document that has a number keeps it, whether its invoice was issued or a crash came before. Others take
     the numbers given back, the smallest first, and then the next after the greatest; ``first`` starts a new series.
@@ -97,9 +111,8 @@ def reserve_numbers(
             if number is None:
                 number, following = following, following + 1
             numbers[document] = number
-            entries.append(
-                Entry(f"series:{series}", "number_reserved", actor, payload={"number": number, "key": document})
-            )
+            payload = {"number": number, "key": document} | ({"holder": holder} if holder else {})
+            entries.append(Entry(f"series:{series}", "number_reserved", actor, payload=payload))
         session.append(entries)
     return {document: numbers[document] for document in wanted}
 
@@ -110,19 +123,38 @@ def release_numbers(
     """Gives back the numbers of billing documents whose invoice was not issued; how many were given back."""
     with journal.writing() as session:
         rows = session.rows("number", series=series, state="reserved", key=list(dict.fromkeys(billing_documents)))
-        session.append(
-            [
-                Entry(
-                    f"series:{series}",
-                    "number_released",
-                    actor,
-                    reason,
-                    {"number": row["number"], "key": row["key"]},
-                )
-                for row in rows
-            ]
-        )
+        session.append(_released(rows, series, reason, actor))
         return len(rows)
+
+
+def release_stale(
+    journal: Journal, series: str, keep: Iterable[str], *, holder: str, reason: str, actor: str = "tieout"
+) -> int:
+    """Gives back what the holder reserved earlier and does not issue after all; how many.
+
+    keep: the billing documents that are issued now. What another holder has reserved is left alone until its lease ends.
+    """
+    with journal.writing() as session:
+        kept = set(keep)
+        rows = [row for row in session.rows("number", series=series, state="reserved") if row["key"] not in kept]
+        if not rows:
+            return 0
+        late = session.ago(LEASE)
+        holders = {
+            event.payload["number"]: event.payload.get("holder", holder)
+            for event in session.events(f"series:{series}", since=min(row["changed_at"] for row in rows))
+            if event.kind == "number_reserved"
+        }
+        rows = [row for row in rows if holders.get(row["number"], holder) == holder or row["changed_at"] < late]
+        session.append(_released(rows, series, reason, actor))
+        return len(rows)
+
+
+def _released(rows: Iterable[dict[str, Any]], series: str, reason: str, actor: str) -> list[Entry]:
+    return [
+        Entry(f"series:{series}", "number_released", actor, reason, {"number": row["number"], "key": row["key"]})
+        for row in rows
+    ]
 
 
 def issue_documents(

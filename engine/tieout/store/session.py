@@ -34,6 +34,10 @@ class Session:
         self.workspace = workspace
         self._clock = clock
 
+    def ago(self, age: dt.timedelta) -> str:
+        """The instant so long before now, as events have it."""
+        return (self._clock().astimezone(dt.UTC) - age).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
     # --- the chain ---
 
     def head(self) -> tuple[int, str]:
@@ -46,7 +50,7 @@ class Session:
     def append(self, entries: Sequence[Entry]) -> list[Event]:
         """The entries as events at the end of the chain, with the views brought up to date."""
         sequence, previous = self.head()
-        instant = self._clock().astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        instant = self.ago(dt.timedelta())
         events, rows = [], []
         for place, entry in enumerate(entries, start=sequence + 1):
             text = canonical(entry.payload)
@@ -110,9 +114,10 @@ class Session:
 
     # --- the views ---
 
-    def events(self, stream: str | None = None) -> Iterator[Event]:
-        """The events of this workspace in their order, of one stream or all."""
+    def events(self, stream: str | None = None, *, since: str = "") -> Iterator[Event]:
+        """The events of this workspace in their order, of one stream or all, from an instant on."""
         query = sa.select(EVENT).where(EVENT.c.workspace == self.workspace).order_by(EVENT.c.sequence)
+        query = query.where(EVENT.c.instant >= since) if since else query
         yield from events_of(self.connection, query.where(EVENT.c.stream == stream) if stream else query)
 
     def events_under(self, prefix: str) -> Iterator[Event]:
