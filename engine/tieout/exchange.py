@@ -189,13 +189,9 @@ def sync(
             with connected(link, workspace.home, **options) as platform:
                 recovered = transmit.recover(journal, platform, read=read, worker=worker(workspace.home), now=clock)
                 folder = workspace.home.folder / "platforms" / link.name
-                trouble = list(recovered.trouble)
-                counts: Mapping[str, int] = {}
-                try:
-                    counts = follow.follow(journal, platform, folder=folder, step=step)
-                except SourceError as exc:
-                    trouble.append(exc.message)
-            done.append(Done(link.name, counts, tuple(trouble)))
+                followed = follow.follow(journal, platform, folder=folder, step=step)
+            trouble = dict.fromkeys((*recovered.trouble, *followed.trouble))
+            done.append(Done(link.name, followed.counts, tuple(trouble)))
         return done
 
 

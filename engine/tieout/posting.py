@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +28,8 @@ __all__ = ["note_reads", "post", "resume", "set_aside"]
 def post(workspace: Workspace, journal: Journal, *, statuses: tuple[dict[str, Any], ...] = ()) -> list[Outcome]:
     """Tells the workspace's ERP what is new: one outcome for everything there is to tell, most of it unchanged.
 
-    statuses: invoice_number, state, platform, platform_id, message and, where there is one, file (the legal document).
+    statuses: invoice_number, state, platform, platform_id, message and, where there is one, stored: the platform's own
+    document, below ``platforms``.
     Raises TieoutError where the workspace tells no ERP anything, SourceError where another ``post`` is going on.
     """
     if workspace.erp is None:
@@ -47,7 +49,13 @@ def _writes(workspace: Workspace, journal: Journal, statuses: tuple[dict[str, An
     if "document" in workspace.tell:
         with journal.reading() as session:
             issued = session.rows("document")
-        yield from (_document(workspace.home.runs, each) for each in issued)
+        runs = workspace.home.runs
+        yield from (_document(each, each["invoice_number"], runs / each["run_id"] / each["file"]) for each in issued)
+        platforms = workspace.home.folder / "platforms"
+        for each in statuses:
+            if each.get("stored"):
+                key = f"{each['invoice_number']}/{each['platform']}"
+                yield _document(each, key, platforms / each["stored"], name=f"{each['platform']}-")
     if "payment" in workspace.tell and sealed:
         with Store.open(sealed[-1] / "run.duckdb") as store:
             yield from (_payment(each) for each in store.fetch(_PAYMENTS).iter_rows(named=True))
@@ -61,15 +69,15 @@ def _status(row: dict[str, Any]) -> Write:
     return Write("status", f"{number}/{row['platform']}/{state}", {"number": number, "text": text, "state": state})
 
 
-def _document(runs: Path, row: dict[str, Any]) -> Write:
-    path = runs / row["run_id"] / row["file"]
+def _document(row: dict[str, Any], key: str, path: Path, *, name: str = "") -> Write:
+    """The document we issued, or the one that the platform made of it, as an attachment of the invoice."""
     try:
         content = path.read_bytes()
     except OSError as exc:
-        raise SourceError(f"{path}: the issued document cannot be read: {exc.strerror or exc}") from exc
+        raise SourceError(f"{path}: the document cannot be read: {exc.strerror or exc}") from exc
     number = str(row["invoice_number"])
-    values = {"number": number, "name": path.name, "content": content}
-    return Write("document", number, values, {"sha256": row["sha256"]})
+    values = {"number": number, "name": f"{name}{path.name}", "content": content}
+    return Write("document", key, values, {"sha256": hashlib.sha256(content).hexdigest()})
 
 
 _PAYMENTS = Query(

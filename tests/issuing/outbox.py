@@ -47,14 +47,16 @@ def read(row):
     )
 
 
-def send(journal, at, **options):
-    return transmit.transmit(journal, at, read=read, worker=WORKER, now=lambda: dt.datetime.now(dt.UTC), **options)
+def send(journal, at, *, later=dt.timedelta(), **options):
+    """One sending, at a later hour than it is."""
+    now = lambda: dt.datetime.now(dt.UTC) + later  # noqa: E731
+    return transmit.transmit(journal, at, read=read, worker=WORKER, now=now, **options)
 
 
-def until_settled(journal, at, folder, *, most=20):
-    """Sends and follows until nothing is under way; how many times that took."""
+def until_settled(journal, at, folder, *, most=20, turn_s=61):
+    """Sends and follows until nothing is under way, a minute after the other; how many times that took."""
     for turn in range(1, most):
-        send(journal, at)
+        send(journal, at, later=turn * dt.timedelta(seconds=turn_s))
         follow.follow(journal, at, folder=folder)
         if not outbox.transmissions(journal, state=["prepared", "sent", "delivered"]):
             return turn

@@ -97,6 +97,9 @@ def platform_sim(
     ] = None,
     callbacks: Annotated[str, typer.Option(help="once, lose or double.")] = "once",
     callback_url: Annotated[str, typer.Option(help="Where callbacks go.")] = "",
+    index_lag: Annotated[
+        float, typer.Option(min=0, help="So many seconds long a search does not show what was just sent.")
+    ] = 0,
     journal: Annotated[Path | None, typer.Option(help="Append a JSON line for each thing that happens.")] = None,
     secret: Annotated[str, typer.Option(help="The secret of its client, key and callbacks.")] = "rehearsal",  # noqa: S107 - not a secret
     trust: Annotated[bool, typer.Option("--trust", help="Accept every document, without the rules.")] = False,
@@ -110,7 +113,7 @@ def platform_sim(
         raise SourceError(f"platform-sim needs {exc.name}; install 'tieout[connect]'") from exc
     if callbacks not in ("once", "lose", "double"):
         raise TieoutError(f"--callbacks {callbacks}: choose one of once, lose, double")
-    desk = Desk((lambda _: {}) if trust else by_rules, journal=journal, secret=secret)
+    desk = Desk((lambda _: {}) if trust else by_rules, journal=journal, secret=secret, index_lag_s=index_lag)
     desk.callbacks, desk.callback_url = callbacks, callback_url
     for each in fault or ():
         kind, _, share = each.partition("=")

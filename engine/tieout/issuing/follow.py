@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tieout.issuing.transmit import ENDS
+from tieout.issuing.transmit import CLAIM, ENDS
 from tieout.model.errors import RemoteError, SourceError
 from tieout.model.platforms import Callback, Outcome, Parcel, Platform
 from tieout.store import outbox
@@ -20,9 +22,16 @@ from tieout.store.journal import Journal
 __all__ = ["Followed", "follow", "heard"]
 
 ACTOR = "sync"
+Answer = TypeVar("Answer")
 
-Followed = Counter[str]
-"""How many statuses changed, legal documents were stored and documents received, by those names."""
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How many statuses changed, legal documents were stored and documents received, by those names; trouble: what could
+    not be asked, one sentence each. What came beside it is kept, and the next time asks again."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    trouble: tuple[str, ...] = ()
 
 
 def follow(
@@ -34,24 +43,24 @@ def follow(
 ) -> Followed:
     """Brings statuses, legal documents and received documents of a platform up to date.
 
-    folder: where the platform's documents are kept: documents/ and received/ below it. Raises SourceError where the
-    platform cannot be asked; what came before that is kept.
+    folder: where the platform's documents are kept: documents/ and received/ below it.
     """
-    done: Followed = Counter()
-    if platform.can("changes"):
-        name = f"{platform.name}/changes"
-        for outcomes, cursor in platform.changes(outbox.cursor(journal, name)):
-            done["statuses"] += _told(journal, platform, outcomes)
-            step("page")
-            outbox.move_cursor(journal, name, cursor, actor=ACTOR)
-    if platform.can("poll"):
-        for row in outbox.transmissions(journal, platform=platform.name, state="delivered"):
-            outcome = platform.poll(_bare(row))
-            if outcome.state in ENDS:
-                done["statuses"] += outbox.record(journal, [(row["transmission_id"], *_news(outcome))], actor=ACTOR)
-    done["documents"] += _legal(journal, platform, folder / "documents")
-    done["received"] += _inbox(journal, platform, folder / "received", step)
-    return done
+    done: Counter[str] = Counter()
+    trouble: list[str] = []
+    for name, part in (
+        ("statuses", _changes(journal, platform, step)),
+        ("statuses", _polled(journal, platform)),
+        ("documents", _legal(journal, platform, folder / "documents")),
+        ("received", _inbox(journal, platform, folder / "received", step)),
+    ):
+        try:
+            for count in part:
+                done[name] += count
+        except SourceError as exc:
+            trouble.append(exc.message)
+            if getattr(exc, "status", None) is None:
+                break  # nobody answers at all
+    return Followed(done, tuple(dict.fromkeys(trouble)))
 
 
 def heard(journal: Journal, name: str, callback: Callback) -> bool:
@@ -64,6 +73,23 @@ def heard(journal: Journal, name: str, callback: Callback) -> bool:
         for row in rows.get(callback.outcome.platform_id, ())
         if callback.outcome.state in ENDS
     )
+
+
+def _changes(journal: Journal, platform: Platform, step: Callable[[str], None]) -> Iterator[int]:
+    if platform.can("changes"):
+        name = f"{platform.name}/changes"
+        for outcomes, cursor in platform.changes(outbox.cursor(journal, name)):
+            yield _told(journal, platform, outcomes)
+            step("page")
+            outbox.move_cursor(journal, name, cursor, actor=ACTOR)
+
+
+def _polled(journal: Journal, platform: Platform) -> Iterator[int]:
+    if platform.can("poll"):
+        waiting = outbox.transmissions(journal, platform=platform.name, state="delivered")
+        for answers in _asked(platform, waiting, lambda row: platform.poll(_bare(row))):
+            news = [(row["transmission_id"], *_news(outcome)) for row, outcome in answers if outcome.state in ENDS]
+            yield outbox.record(journal, news, actor=ACTOR)
 
 
 def _told(journal: Journal, platform: Platform, outcomes: Sequence[Outcome]) -> int:
@@ -90,40 +116,63 @@ def _news(outcome: Outcome) -> tuple[str, Mapping[str, Any]]:
     return outcome.state, details | {"code": outcome.code, "said_at": outcome.at, "platform_id": outcome.platform_id}
 
 
-def _legal(journal: Journal, platform: Platform, folder: Path) -> int:
+def _legal(journal: Journal, platform: Platform, folder: Path) -> Iterator[int]:
     """Fetches the legal document of what was accepted and is not stored yet."""
     if not platform.can("document"):
-        return 0
-    count = 0
-    for row in outbox.transmissions(journal, platform=platform.name, state="accepted"):
-        if row["stored"]:
-            continue
+        return
+
+    def fetched(row: Mapping[str, Any]) -> str | None:
         try:
             found = platform.document(_bare(row))
         except RemoteError as exc:
             if exc.status in (404, 409, 425):  # Not made yet: the next sync asks again.
-                continue
+                return None
             raise
-        if found:
-            kind = ".json" if "json" in found.media_type else ".xml"
-            file = _write(folder, _safe(row["invoice_number"]) + kind, found.content)
-            outbox.stored(journal, {row["transmission_id"]: file}, actor=ACTOR)
-            count += 1
-    return count
+        kind = ".json" if found and "json" in found.media_type else ".xml"
+        return _write(folder, _safe(row["invoice_number"]) + kind, found.content) if found else None
+
+    accepted = outbox.transmissions(journal, platform=platform.name, state="accepted")
+    for answers in _asked(platform, [row for row in accepted if not row["stored"]], fetched):
+        files = {row["transmission_id"]: file for row, file in answers if file}
+        if files:
+            outbox.stored(journal, files, actor=ACTOR)
+        yield len(files)
 
 
-def _inbox(journal: Journal, platform: Platform, folder: Path, step: Callable[[str], None]) -> int:
+def _asked(
+    platform: Platform, rows: Sequence[dict[str, Any]], ask: Callable[[dict[str, Any]], Answer]
+) -> Iterator[list[tuple[dict[str, Any], Answer]]]:
+    """What the platform answers about each row, batch by batch, as many at a time as it allows.
+
+    Raises what the first of them raised: after all others are given, or at once where a batch has no answer at all.
+    """
+    failed: BaseException | None = None
+    for start in range(0, len(rows), CLAIM):
+        part = rows[start : start + CLAIM]
+        with ThreadPoolExecutor(max(1, min(platform.parallel, len(part)))) as pool:
+            asked = [pool.submit(ask, row) for row in part]
+        yield [(row, each.result()) for row, each in zip(part, asked, strict=True) if not each.exception()]
+        failures = [found for each in asked if (found := each.exception())]
+        failed = failed or next(iter(failures), None)
+        if failed and len(failures) == len(part):
+            break
+    if failed:
+        raise failed
+
+
+def _inbox(journal: Journal, platform: Platform, folder: Path, step: Callable[[str], None]) -> Iterator[int]:
     if not platform.can("inbox"):
-        return 0
-    count, name = 0, f"{platform.name}/inbox"
+        return
+    name = f"{platform.name}/inbox"
     for documents, cursor in platform.inbox(outbox.cursor(journal, name)):
+        count = 0
         for each in documents:
             file = _safe(each.platform_id) + ".xml"
             count += not (folder / file).is_file()
             _write(folder, file, each.content)
+        yield count
         step("inbox")
         outbox.move_cursor(journal, name, cursor, actor=ACTOR)
-    return count
 
 
 def _bare(row: Mapping[str, Any]) -> Parcel:

@@ -83,7 +83,10 @@ def cancel(
         end = dt.datetime.fromisoformat(row["accepted_at"]) + dt.timedelta(hours=within_hours)
         if now > end:
             raise SourceError(f"{number}: could be cancelled until {end:%Y-%m-%d %H:%M} UTC; issue a credit note")
-    outcome = platform.cancel(read(row), reason)
+    parcel = read(row)
+    outcome = platform.cancel(parcel, reason)
+    if outcome.state == "rejected" and platform.can("poll") and (now_is := platform.poll(parcel)).state == "cancelled":
+        outcome = now_is  # by an earlier attempt whose answer was lost
     if outcome.state == "rejected":
         raise SourceError(f"{number}: {platform.name} refuses to cancel it: {outcome.message or outcome.code}")
     if outcome.state == "cancelled":

@@ -98,7 +98,9 @@ def claim(
                 for row in taken
             ]
         )
-        return [{**row, **payload, "state": "sent", "attempts": row["attempts"] + 1} for row in taken]
+        claimed = writing.rows("transmission", transmission_id=[row["transmission_id"] for row in taken])
+        now = {row["transmission_id"]: row for row in claimed}
+        return [now[row["transmission_id"]] for row in taken]
 
 
 def orphans(journal: Journal, platform: str, *, worker: str, now: dt.datetime) -> list[dict[str, Any]]:

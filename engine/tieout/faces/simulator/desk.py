@@ -57,7 +57,8 @@ class Desk:
     """The state of the test platform; every method may be called from any thread.
 
     judge: looks at what was received before anyone is told of it. journal: a file that gets a JSON line for each thing
-    that happened. now: its own clock, which may be wrong.
+    that happened. now: its own clock, which may be wrong. index_lag_s: how long after it was taken a search does not show
+    a document.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Desk:
         seed: int = 1,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         secret: str = "rehearsal",  # noqa: S107 - the test platform's own
+        index_lag_s: float = 0.0,
     ) -> None:
         self.judge, self._journal, self.now, self.secret = judge, journal, now, secret
+        self.index_lag_s = index_lag_s
         self.lock = threading.RLock()
         self.held: dict[str, Held] = {}
         self.by_key: dict[tuple[str, str], str] = {}
@@ -151,6 +154,11 @@ class Desk:
                 there = self.by_key.get((profile, key))
                 return [self.held[there]] if there else []
             return [each for each in self._of(number) if not profile or each.profile == profile]
+
+    def indexed(self, found: Iterable[Held]) -> list[Held]:
+        """Those of the documents that its search shows by now."""
+        late = self.now() - dt.timedelta(seconds=self.index_lag_s)
+        return [each for each in found if dt.datetime.fromisoformat(each.received_at) <= late]
 
     def judged(self) -> None:
         """Judges what was received since the last time, as a platform does in its own time."""

@@ -233,7 +233,7 @@ class Ksef:
         self.desk.judged()
         start = int(request.headers.get("x-continuation-token") or 0)
         size = int(request.query_params.get("pageSize") or 10)
-        rows = self._of(request.path_params["session"])
+        rows = self.desk.indexed(self._of(request.path_params["session"]))
         body: dict[str, Any] = {
             "invoices": [self._shown(each, at) for at, each in enumerate(rows[start : start + size], start + 1)]
         }

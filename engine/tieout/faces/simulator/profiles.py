@@ -166,7 +166,8 @@ def myinvois(desk: Desk, tokens: TokenEndpoint) -> list[Route]:
         if not tokens.holds(request):
             return _refused(401, "Unauthorized", "no valid token")
         desk.judged()
-        return _page(request, desk.find(number=request.query_params.get("searchQuery", ""), profile="myinvois"))
+        found = desk.find(number=request.query_params.get("searchQuery", ""), profile="myinvois")
+        return _page(request, desk.indexed(found))
 
     async def recent(request: Request) -> Response:
         if not tokens.holds(request):

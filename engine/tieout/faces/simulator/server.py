@@ -81,7 +81,7 @@ def application(desk: Desk, *, token_lives_s: int = 3600) -> Any:
         if wrong or told.get("callbacks", "once") not in ("once", "lose", "double"):
             return JSONResponse({"error": f"faults are {', '.join(FAULTS)}; callbacks once, lose or double"}, 400)
         desk.faults += [Fault(**each) for each in told.get("faults", [])]
-        for name in ("callbacks", "callback_url", "change_mind"):
+        for name in ("callbacks", "callback_url", "change_mind", "index_lag_s"):
             if name in told:
                 setattr(desk, name, told[name])
         for each in told.get("inbox", []):
