@@ -19,3 +19,10 @@ def shared() -> Path:
     if not (folder / "demo").is_dir():
         pytest.skip(f"the shared test data is not there ({folder}); set TIEOUT_SHARED to the folder that holds it")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What journeys say of themselves: seconds a step. Never asserted."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
