@@ -5,10 +5,12 @@ The run writes messages in English; beside each stands in the evidence what it `
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-__all__ = ["MESSAGES", "deciding", "message"]
+__all__ = ["MESSAGES", "deciding", "message", "message_in"]
 
 # says: the sentence, with the values of the evidence.
 MESSAGES: Mapping[str, str] = {
@@ -148,6 +150,15 @@ def deciding(facts: Mapping[str, Any]) -> str:
     if by in _DECIDING:
         return _DECIDING[by].format("、".join(among))
     return str(facts.get("decides") or "")
+
+
+def message_in(lang: str, row: Mapping[str, Any]) -> str:
+    """The message of an exception or case in the language. row: message, evidence (JSON), related_id."""
+    written = str(row.get("message") or "")
+    if lang != "zh":
+        return written
+    facts = json.loads(row.get("evidence") or "{}", parse_float=Decimal)
+    return message(facts, written, related=row.get("related_id"))
 
 
 def message(facts: Mapping[str, Any], written: str, *, related: str | None = None) -> str:

@@ -188,6 +188,15 @@ def test_every_page_speaks_chinese(shown):
         assert "Sign out" not in text
 
 
+def test_what_a_case_says_is_said_in_chinese_in_queue_and_case(shown):
+    client, case = shown.page("carl"), shown.case_of("BANK0002")
+    client.headers["accept-language"] = "zh-CN"
+    assert "该付款方有 2 个未清项金额一致" in client.get("/queue").text
+    assert "该付款方有 2 个未清项金额一致" in client.get(f"/cases/{case}").text
+    client.headers["accept-language"] = "en"
+    assert "2 items of the payer fit the amount" in client.get("/queue").text
+
+
 def test_marks_find_references_however_they_are_written():
     pieces = marked(
         "Rg AF 2026/101, af-2026-102; XAF-2026-1019", {"AF-2026-101": "one", "AF-2026-102": "two", "AF": "short"}

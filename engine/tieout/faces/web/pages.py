@@ -15,7 +15,7 @@ from tieout.faces.export import defused
 from tieout.faces.web import overview, views
 from tieout.faces.web.charts import bars, parts
 from tieout.faces.web.doors import Clerk, DeskOf, FieldsOf, Viewer
-from tieout.faces.web.queries import asked, with_names
+from tieout.faces.web.queries import asked, with_names, worded
 from tieout.faces.web.shell import LANG, back, lang_of, note, render
 from tieout.faces.web.sign_in import SHORTEST, check, first_person, give_cookie, take_cookie
 from tieout.faces.web.words import Words
@@ -62,6 +62,7 @@ def queue(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
     wanted = asked(desk, request.query_params)
     with desk.journal.reading() as session:
         page = wanted.page(session, counted=True)
+        rows = worded(session, with_names(desk, page.rows), lang_of(request))
         queues = values(session, "queue")
         reasons = {each for queue in queues for each in values(session, "reason", queue=queue)}
         facets = {"queue": queues, "reason": sorted(reasons), "owner": values(session, "owner")}
@@ -71,7 +72,7 @@ def queue(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
         request,
         "queue.html",
         who=who,
-        rows=desk.shown(who, with_names(desk, page.rows)),
+        rows=desk.shown(who, rows),
         page=page,
         asked=wanted,
         total=page.total,

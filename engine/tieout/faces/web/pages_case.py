@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from tieout.cases import work
+from tieout.faces.message_words import message_in
 from tieout.faces.web.acts import ACTS, Difference, Given, Settles, act
 from tieout.faces.web.case_view import case_view, open_items
 from tieout.faces.web.doors import Clerk, DeskOf, Fields, FieldsOf, Viewer
@@ -45,7 +46,7 @@ def case(case_id: str, request: Request, desk: DeskOf, who: Viewer, find: str = 
         request,
         "case.html",
         who=who,
-        case=desk.shown(who, found),
+        case=desk.shown(who, {**found, "message": message_in(lang_of(request), found)}),
         view=view,
         row=desk.shown(who, dict(view.row)) if view else {},
         told=desk.shown(who, view.lines) if view else [],

@@ -12,6 +12,7 @@ import polars as pl
 from starlette.datastructures import QueryParams
 
 from tieout.cases.work import STATES
+from tieout.faces.message_words import message_in
 from tieout.faces.web.desk import Desk
 from tieout.model.errors import NotFound, TieoutError
 from tieout.model.records import Query
@@ -19,7 +20,7 @@ from tieout.store.fold import LIVE
 from tieout.store.journal import Session
 from tieout.store.pages import MOST_ROWS, SORTS, Page, Wanted, case_page
 
-__all__ = ["Asked", "asked", "with_names"]
+__all__ = ["Asked", "asked", "with_names", "worded"]
 
 _LISTS = ("state", "reason", "queue", "owner", "currency")
 _MONEY_DIGITS = 14
@@ -105,6 +106,15 @@ def asked(desk: Desk, given: QueryParams, *, limit: int = 50) -> Asked:
         wanted, sort, given.get("order") == "desc", given.get("after") or None, given.get("before") or None, int(number),
         {name: values for name, values in kept.items() if any(values)},
     )  # fmt: skip
+
+
+def worded(session: Session, rows: list[dict[str, Any]], lang: str) -> list[dict[str, Any]]:
+    """The cases with their ``message`` in the language."""
+    if lang == "en" or not rows:
+        return rows
+    known = session.case_frame(columns=("case_id", "evidence"), case_id=[row["case_id"] for row in rows])
+    evidence = dict(known.iter_rows())
+    return [{**row, "message": message_in(lang, {**row, "evidence": evidence.get(row["case_id"])})} for row in rows]
 
 
 def with_names(desk: Desk, rows: pl.DataFrame) -> list[dict[str, Any]]:
