@@ -75,7 +75,10 @@ def test_certificate_and_key_go_together(workspace, started, tmp_path):
         ),
         ("{openid: {issuer: 'http://i.example', client_id: c}}", "https"),
         ("{openid: {issuer: 'https://i.example', client_id: c, client_secret: abc}}", "never the secret itself"),
-        ("{openid: {issuer: 'https://i.example', client_id: c, roles: {a: boss}, role_claim: g}}", "must be one of viewer"),
+        (
+            "{openid: {issuer: 'https://i.example', client_id: c, roles: {a: boss}, role_claim: g}}",
+            "must be one of viewer",
+        ),
     ],
 )
 def test_a_sign_in_that_cannot_be_is_told_with_its_place(tmp_path, sign_in, told):

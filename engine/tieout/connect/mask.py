@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from tieout.model.masking import accounts_in
+
 __all__ = ["masked_body", "masked_headers", "masked_text", "masked_url"]
 
 HIDDEN = "***"
@@ -23,7 +25,6 @@ _PERSONAL = re.compile(
     r"(buyer|seller|customer|party|payer|payee|person|first|last|full|clerk|drawer)_?name|drawer|clerk|payee",
     re.IGNORECASE,
 )
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _BEARER = re.compile(r"\b(Bearer|Basic|Session)\s+[A-Za-z0-9+/=._-]+")
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
@@ -64,7 +65,7 @@ def masked_text(text: str) -> str:
     """Free text without account numbers, mail addresses, bearer tokens and long encoded blobs."""
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
     text = _BLOB.sub(lambda m: f"<{len(m[0])} characters>", text)
-    return _MAIL.sub(HIDDEN, _IBAN.sub(HIDDEN, text))
+    return _MAIL.sub(HIDDEN, accounts_in(text, digits=8, hide=lambda _: HIDDEN))
 
 
 def _hidden(name: str) -> bool:

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from tieout.model.errors import DefinitionError, SourceError, TieoutError, WorkspaceBusy
+from tieout.model.masking import accounts_in
 
 __all__ = ["Plan", "due", "following", "plan_of", "schedule", "work_once"]
 
@@ -172,13 +173,8 @@ class StageLog:
 
 
 def masked(text: str) -> str:
-    """The text with all but the last four signs of what may be an account number replaced."""
-    import re
-
-    def hide(match: re.Match[str]) -> str:
-        return "*" * (len(match[0]) - 4) + match[0][-4:]
-
-    return re.sub(r"\b(?:[A-Z]{2}\d{2}[A-Z0-9 ]{8,30}[A-Z0-9]|\d{8,34})\b", hide, text)
+    """The text as a log may keep it."""
+    return accounts_in(text, digits=8)
 
 
 def _write(log: IO[str], event: str, **facts: Any) -> None:
