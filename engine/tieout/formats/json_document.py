@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Dict
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -124,29 +125,52 @@ def _text(value: Any, uri: str) -> str:
 # --- writing ---
 
 
-def text(root: xml.Element, *, lists: Collection[str], numbers: Collection[str], flags: Collection[str]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The paths of members that are lists, numbers, true or false, or objects."""
+
+    lists: frozenset[str]
+    numbers: frozenset[str]
+    flags: frozenset[str]
+    objects: frozenset[str]
+
+
+def text(
+    root: xml.Element,
+    *,
+    lists: Collection[str],
+    numbers: Collection[str],
+    flags: Collection[str],
+    objects: Collection[str] = (),
+    required: Sequence[str] = (),
+) -> bytes:
     """The tree as JSON, UTF-8, indented.
 
-    lists, numbers, flags: the paths (``lines/net_amount``) of members that are lists, numbers, true or false; all else text.
+    lists, numbers, flags, objects: the paths (``lines/net_amount``) of members that are lists, numbers, true or false, or
+        objects even where they are empty; all else text.
+    required: members of the whole that are written also where there is nothing to say.
     """
-    value = _value(root, "", frozenset(lists), frozenset(numbers), frozenset(flags))
+    shape = _Shape(frozenset(lists), frozenset(numbers), frozenset(flags), frozenset(objects))
+    value = _value(root, "", shape)
+    if isinstance(value, dict):
+        value = {**value, **{name: [] if name in shape.lists else None for name in required if name not in value}}
     if xml.local_name(root) != ROOT:
         value = {xml.local_name(root): value}
     return (_written(value, 0) + "\n").encode()
 
 
-def _value(node: xml.Element, path: str, lists: frozenset[str], numbers: frozenset[str], flags: frozenset[str]) -> Any:
-    if len(node) == 0:
+def _value(node: xml.Element, path: str, shape: _Shape) -> Any:
+    if len(node) == 0 and not (path in shape.objects and not (node.text or "").strip()):
         content = node.text or ""
-        if path in numbers and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", content):
+        if path in shape.numbers and re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", content):
             return Decimal(content)
-        return content == "true" if path in flags and content in ("true", "false") else content
+        return content == "true" if path in shape.flags and content in ("true", "false") else content
     members: dict[str, Any] = {}
     for child in node:
         name = xml.local_name(child)
         inside = f"{path}/{name}".lstrip("/")
-        value = _value(child, inside, lists, numbers, flags)
-        if inside in lists:
+        value = _value(child, inside, shape)
+        if inside in shape.lists:
             members.setdefault(name, []).append(value)
         else:
             members[name] = value

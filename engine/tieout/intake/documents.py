@@ -64,7 +64,7 @@ class TreeReader:
         trees = []
         for name, value in json_document.documents(document):
             root = json_document.tree(value, name)
-            chosen = pick([named] if named else self._of_json, root)
+            chosen = pick([named] if named else self._of_json, root, among=value)
             if chosen is None and named is None:
                 return None
             if chosen is None:

@@ -6,7 +6,7 @@ them together (``lens_read``); ``lens_write`` goes the other way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
@@ -45,16 +45,23 @@ def of_root(mapping: Mapping, root: Element) -> bool:
     return wanted == (root.tag if wanted.startswith("{") else local_name(root))
 
 
-def _identifies(mapping: Mapping, root: Element) -> bool:
+def _identifies(mapping: Mapping, root: Element, among: Collection[str] = ()) -> bool:
     if not of_root(mapping, root):
         return False
     has, space = texts_of(mapping.identify.get("has")), namespace(root)
-    return not has or any(local_name(child) in has and namespace(child) == space for child in root)
+    return (
+        not has
+        or any(name in among for name in has)
+        or any(local_name(child) in has and namespace(child) == space for child in root)
+    )
 
 
-def pick(mappings: Iterable[Mapping], root: Element) -> Mapping | None:
-    """The first of the mappings, all of one format, that is meant for the document; None where no mapping is."""
-    return next((each for each in mappings if _identifies(each, root)), None)
+def pick(mappings: Iterable[Mapping], root: Element, *, among: Collection[str] = ()) -> Mapping | None:
+    """The first of the mappings, all of one format, that is meant for the document; None where no mapping is.
+
+    among: names that the document has beside its elements, such as members of a JSON object that hold nothing.
+    """
+    return next((each for each in mappings if _identifies(each, root, among)), None)
 
 
 class Collector:

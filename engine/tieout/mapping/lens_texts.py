@@ -1,7 +1,7 @@
 """Rows to write, with the texts that their values do not show: what was read as it stood is written as it stood.
 
-``lens_write`` calls it. A text goes where the value is none of its type; in the syntax it was read from, also where the value
-is shown otherwise than it was written (100.0, +5, a blank at the end).
+``lens_write`` calls it. A text goes where the value is none of its type, and a free text with the blanks around it; in the
+syntax it was read from also where the value is shown otherwise than it was written (100.0, +5).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from tieout.mapping.values import SPACE
+from tieout.model.canon import CANON
 from tieout.model.definitions import Mapping
 
 __all__ = ["WRITTEN", "with_texts"]
@@ -34,6 +36,13 @@ def with_texts(mapping: Mapping, tables: Dict[str, Rows]) -> Dict[str, Rows]:
             made[table] = [dict(row) for row in tables.get(table, ())]
             places.update({(table, row.get("line_row_no"), row.get("row_no")): row for row in made[table]})
         row = places.get((table, text["line_row_no"], text["row_no"]))
-        if row is not None and (alike or row.get(text["column_name"]) is None):
+        if row is not None and (alike or _as_good(table, text, row.get(text["column_name"]))):
             row[WRITTEN + text["column_name"]] = text["text"]
     return {**tables, **made}
+
+
+def _as_good(table: str, text: Dict[str, Any], value: Any) -> bool:
+    """Whether the text may stand in any syntax: there is no value, or it is one of many signs with the blanks around it."""
+    return value is None or (
+        CANON[table].by_name[text["column_name"]].type == "text" and text["text"].strip(SPACE) == value
+    )

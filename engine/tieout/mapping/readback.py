@@ -52,4 +52,6 @@ def _root(content: bytes, mapping: Mapping, name: str) -> xml.Element:
     if mapping.format == "xml":
         return xml.parse(content, name)
     _, value = next(json_document.documents(Document(name, content)))
+    if wrong := json_document.violations(value, mapping.settings.get("schema", {})):
+        raise FormatError(f"{name}: {wrong}", rule="IN-SCHEMA")
     return json_document.tree(value, name)

@@ -94,7 +94,8 @@ def _told(
     around: list[tuple[object, ...]] = []
     for spot, mapping in pairs:
         if spot == ROOT:
-            rows.append((spot, mapping, 0, locator.root(mapping) + "{path}"))
+            root = locator.root(mapping)
+            rows.append((spot, mapping, 0, root + ("{members}" if root == "$" else "{path}")))
             continue
         for block, place in locator(mapping, *known[spot]).items():
             rows.append((spot, mapping, block, place.template))
@@ -144,7 +145,7 @@ where p.invoice_id = "~finding".object_id and p.element_no = "~finding".element_
 
 # The path of each element that a finding is on, from itself up: ``told`` with positions, ``plain`` without.
 _UP = """create or replace temp table "~up" as
-select distinct object_id as invoice_id, element_no as number, element_no as at, '' as told, '' as plain
+select distinct object_id as invoice_id, element_no as number, element_no as at, '' as told, '' as plain, '' as members
 from "~finding" where element_no is not null"""
 
 # Numbers of one element's content follow one another, so the place that begins last before a number holds it.
@@ -160,11 +161,15 @@ select h.invoice_id, h.number, case when h.at = 0 then 0 else coalesce(h.element
   case when h.at = 0 or s.name is null then told
     when s.count > 1 then concat('/', s.name, '[', h.ordinal - s.ordinal + 1, ']', told)
     else concat('/', s.name, told) end as told,
-  case when h.at = 0 or s.name is null then plain else concat('/', s.name, plain) end as plain
+  case when h.at = 0 or s.name is null then plain else concat('/', s.name, plain) end as plain,
+  case when h.at = 0 or s.name is null then members
+    when s.count > 1 then concat('.', s.name, '[', h.ordinal - s.ordinal, ']', members)
+    else concat('.', s.name, members) end as members
 from held h asof left join (
   select shape, ordinal, name, count from element_shape where parent_ordinal is null and not starts_with(name, '@')
 ) s on s.shape = h.shape and h.ordinal >= s.ordinal"""
 
+_REST = "coalesce(substr(f.path, length(coalesce(u.plain, '')) + 1), '')"
 _FILLED = "s.template"
 for _name, _value in {
     "{row-1}": "coalesce(p.position, f.row_no) - 1",
@@ -172,7 +177,8 @@ for _name, _value in {
     "{line-1}": "f.line_row_no - 1",
     "{line}": "f.line_row_no",
     "{outer}": "p.part",
-    "{path}": "coalesce(u.told, '') || coalesce(substr(f.path, length(coalesce(u.plain, '')) + 1), '')",
+    "{path}": f"coalesce(u.told, '') || {_REST}",
+    "{members}": f"coalesce(u.members, '') || replace({_REST}, '/', '.')",
 }.items():
     _FILLED = f"replace({_FILLED}, '{_name}', coalesce(cast({_value} as varchar), ''))"
 
