@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 from lxml import etree
 
 from tieout.model.errors import FormatError, Location
 
-__all__ = ["LIMIT_BYTES", "Element", "element", "line_of", "local_name", "namespace", "parse", "walk"]
+__all__ = ["LIMIT_BYTES", "Element", "element", "is_utf8", "line_of", "local_name", "namespace", "parse", "walk"]
 
 Element: TypeAlias = etree._Element
 
@@ -43,19 +44,8 @@ def parse(content: bytes, uri: str, *, limit_bytes: int = LIMIT_BYTES) -> Elemen
         raise FormatError(
             f"the document has {len(content):,} bytes, more than the limit of {limit_bytes:,}", at=Location(uri)
         )
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        strip_cdata=True,
-        collect_ids=False,
-    )
     try:
-        root = etree.fromstring(content, parser)
+        root = etree.fromstring(content, _parser())
     except etree.XMLSyntaxError as exc:
         doctype = _DOCTYPE.search(content)
         if doctype and _in_prolog(content, doctype.start()):
@@ -67,6 +57,21 @@ def parse(content: bytes, uri: str, *, limit_bytes: int = LIMIT_BYTES) -> Elemen
         doctype = _DOCTYPE.search(content)
         raise _doctype_refused(content, doctype.start() if doctype else 0, uri)
     return root
+
+
+@lru_cache(maxsize=1)
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        strip_cdata=True,
+        collect_ids=False,
+    )
 
 
 def _in_prolog(content: bytes, position: int) -> bool:
@@ -111,6 +116,11 @@ def element(name: str, parent: Element | None = None) -> Element:
 def namespace(element: Element) -> str:
     """The namespace of an element, empty where it has none."""
     return str(element.tag).partition("}")[0][1:] if str(element.tag).startswith("{") else ""
+
+
+def is_utf8(element: Element) -> bool:
+    """Whether the document of an element is written in UTF-8, said or not."""
+    return (element.getroottree().docinfo.encoding or "UTF-8").upper() in ("UTF-8", "UTF8")
 
 
 def local_name(element: Element) -> str:

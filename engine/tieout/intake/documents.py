@@ -13,6 +13,7 @@ from tieout.intake import detect
 from tieout.intake.batch import Gathered
 from tieout.mapping.inventory import Shapes
 from tieout.mapping.lens import Collector, Lens, of_root, pick
+from tieout.mapping.plain import opened
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
 from tieout.model.records import Document
@@ -28,7 +29,8 @@ class TreeReader:
         self._mappings = [each for each in known if each.format == "xml"]
         self._of_json = [each for each in known if each.format == "json_document"]
         self._by_root: dict[str, list[Mapping]] = {}
-        self._lenses: dict[str, Lens] = {}
+        self._known: dict[tuple[str, str], Lens] = {}
+        """The lens of documents by the mapping that is named and their beginning."""
         self._shapes = Shapes()
         self._collector = Collector(self._shapes)
         self._read: dict[str, tuple[str, str | None]] = {}
@@ -40,6 +42,11 @@ class TreeReader:
 
     def read(self, document: Document, named: Mapping | None, options: Dict[str, Any]) -> str:
         """Reads one document and returns the id of the mapping that did; raises FormatError where none does."""
+        text = opened(document.content)
+        known = self._known.get((named.id if named else "", text[1])) if text else None
+        if known and text and self._collector.add_known(known, *text, document.uri):
+            self._read[document.uri] = (known.mapping.id, options.get("direction"))
+            return known.mapping.id
         root = xml.parse(document.content, document.uri)
         if root.tag not in self._by_root:
             if len(self._by_root) > 100:
@@ -51,7 +58,11 @@ class TreeReader:
             what = f"XML with the root element '{xml.local_name(root)}'" + (f" of {space}" if space else "")
             wanted = f"not what the mapping {named.id} reads" if named else f"no mapping reads it; {detect.SUPPORTED}"
             raise FormatError(f"{what}: {wanted}")
-        self._add(chosen, root, document.uri, document.uri, options)
+        lens = self._add(chosen, root, document.uri, document.uri, options, document.content)
+        if text and "has" not in chosen.identify:
+            if len(self._known) > 1_000:
+                self._known.clear()
+            self._known[named.id if named else "", text[1]] = lens
         return chosen.id
 
     def read_json(self, document: Document, named: Mapping | None, options: Dict[str, Any]) -> str | None:
@@ -76,11 +87,19 @@ class TreeReader:
             self._add(chosen, root, name, document.uri, options)
         return trees[0][0].id if trees else None
 
-    def _add(self, mapping: Mapping, root: xml.Element, name: str, source: str, options: Dict[str, Any]) -> None:
-        if mapping.id not in self._lenses:
-            self._lenses[mapping.id] = Lens.compile(mapping)
-        self._collector.add(self._lenses[mapping.id], root, name, source)
+    def _add(
+        self,
+        mapping: Mapping,
+        root: xml.Element,
+        name: str,
+        source: str,
+        options: Dict[str, Any],
+        content: bytes | None = None,
+    ) -> Lens:
+        lens = Lens.of(mapping)
+        self._collector.add(lens, root, name, source, content)
         self._read[source] = (mapping.id, options.get("direction"))
+        return lens
 
     def flush(self, into: Gathered) -> None:
         """Adds the rows and findings of what was read since the last flush."""

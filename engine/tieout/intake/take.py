@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
 from tieout.intake import payments, statements
 from tieout.intake.findings import finding_frame
-from tieout.intake.reading import Reader, check_definitions
+from tieout.intake.reading import Reader, check_definitions, uninterrupted
 from tieout.model.canon import CANON
 from tieout.model.definitions import Mapping
 from tieout.model.errors import SourceError
@@ -43,6 +43,22 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
             elif name != "finding":
                 store.append(name, _known(name, frame))
 
+    with uninterrupted():
+        _take_sources(reader, sources, flush, unread, progress)
+    statements.complete(store)
+    findings += payments.one_id_each(store)
+    findings += payments.overlaps(store)
+    findings += statements.check(store)
+    findings += payments.decimals(store)
+    if findings:
+        first = int(store.scalar(Query("last finding", "select coalesce(max(finding_no), 0) from finding"))) + 1
+        store.append("finding", finding_frame(findings, first=first))
+    return unread
+
+
+def _take_sources(
+    reader: Reader, sources: Sequence[Input], flush: Callable[[], None], unread: list[str], progress: Progress
+) -> None:
     for each in sources:
         waiting = 0
         try:
@@ -65,15 +81,6 @@ def take_in(store: Store, sources: Sequence[Input], mappings: Sequence[Mapping],
             reader.take(exc, each.name, each.mapping, each.options)
         finally:
             flush()
-    statements.complete(store)
-    findings += payments.one_id_each(store)
-    findings += payments.overlaps(store)
-    findings += statements.check(store)
-    findings += payments.decimals(store)
-    if findings:
-        first = int(store.scalar(Query("last finding", "select coalesce(max(finding_no), 0) from finding"))) + 1
-        store.append("finding", finding_frame(findings, first=first))
-    return unread
 
 
 def _known(name: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 
-from tieout.formats.xml import Element
 from tieout.mapping.values import SPACE
 
 __all__ = ["DEPTH", "Inventory", "Names", "Shapes"]
@@ -56,8 +55,8 @@ class Shapes:
     def __init__(self) -> None:
         self.known: dict[Signature, tuple[int, int]] = {}
         """Signature to the shape's number and how many numbers its content takes."""
-        self.sections: dict[Any, Any] = {}
-        """What is known of sections (``section``), by node of the trie."""
+        self.plain: dict[int, Any] = {}
+        """What is known of documents as text (``plain``), by the identity of their lens."""
         self._fresh: list[tuple[Any, ...]] = []
 
     def make(
@@ -98,23 +97,8 @@ class Shapes:
         return pl.DataFrame(fresh, schema=_SHAPE, orient="row").unique(["shape", "ordinal"], maintain_order=True)
 
 
-class Places(Protocol):
-    """The places of a section: number, first number and shape of each, and the position of its element."""
-
-    @property
-    def numbers(self) -> tuple[int, ...]: ...
-    @property
-    def firsts(self) -> tuple[int, ...]: ...
-    @property
-    def shapes(self) -> tuple[int, ...]: ...
-    @property
-    def places(self) -> tuple[int, ...]: ...
-    @property
-    def size(self) -> int: ...
-
-
 class Inventory:
-    """The places of one walk's documents.
+    """What elements are to the inventory of a mapping.
 
     names: how paths show names; valued: the attributes whose value is part of a shape.
     """
@@ -122,42 +106,6 @@ class Inventory:
     def __init__(self, shapes: Shapes, names: Names, valued: frozenset[str]) -> None:
         self.shapes = shapes
         self._names, self._valued = names, valued
-        self._next = 1
-        self._sections: list[tuple[int, int, int]] = []
-        """Document, number to add, and how many places."""
-        self._numbers: list[int] = []
-        self._firsts: list[int] = []
-        self._shapes: list[int] = []
-        self._lines: list[int] = []
-
-    def begin(self) -> None:
-        """Begins a document."""
-        self._next = 1
-
-    def place(self, signature: Sequence[Any], home: str, document: int, number: int, line: int) -> int:
-        """Notes an element with what it holds, and returns the number of the first element in it."""
-        shape, size = self.shape(signature, home)
-        first = self._next
-        self._next = first + size
-        self._sections.append((document, 0, 1))
-        self._numbers.append(number)
-        self._firsts.append(first)
-        self._shapes.append(shape)
-        self._lines.append(line)
-        return first
-
-    def repeat(self, pattern: Places, elements: Sequence[Element], document: int, number: int) -> None:
-        """Notes all places of a section; number: that of its own element."""
-        base = self._next
-        self._next = base + pattern.size
-        self._sections.append((document, base, len(pattern.places)))
-        own = len(self._numbers)
-        self._numbers += pattern.numbers
-        self._numbers[own] = number - base
-        self._firsts += pattern.firsts
-        self._shapes += pattern.shapes
-        lines: list[Any] = [elements[at].sourceline for at in pattern.places]
-        self._lines += lines
 
     def shape(self, signature: Sequence[Any], home: str) -> tuple[int, int]:
         """The shape of an element, and how many numbers its content takes."""
@@ -187,26 +135,11 @@ class Inventory:
         ]
         return self.shapes.make(key, path, attributes(own or ()), told)
 
-    def frame(self, names: Sequence[str]) -> pl.DataFrame:
-        """The rows of ``element_place``; names: invoice_id by document."""
-        spread = pl.DataFrame(
-            self._sections, schema=dict.fromkeys(("document", "base", "count"), pl.Int64), orient="row"
-        )
-        spread = spread.select(pl.col("document", "base").repeat_by("count").explode())
-        base = spread["base"]
-        columns = [pl.Series(each, dtype=pl.Int64) for each in (self._numbers, self._shapes, self._firsts, self._lines)]
-        columns[3] = columns[3].fill_null(0)
-        ids = pl.Series(names, dtype=pl.String).gather(spread["document"])
-        return pl.DataFrame([ids, columns[0] + base, columns[1], columns[2] + base, columns[3]], schema=_PLACE)
-
 
 def _below(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
 
 
-_PLACE = {
-    "invoice_id": pl.String, "element_no": pl.Int64, "shape": pl.Int64, "first_no": pl.Int64, "line": pl.Int64,
-}  # fmt: skip
 _SHAPE = {
     "shape": pl.Int64, "ordinal": pl.Int64, "parent_ordinal": pl.Int64, "parent_path": pl.String, "path": pl.String,
     "name": pl.String, "count": pl.Int64, "blank_count": pl.Int64, "text": pl.String,

@@ -1,263 +1,102 @@
-"""Rows of text from the walk -> frames of canonical tables, and findings for what did not fit."""
+"""Columns of text from the walk -> frames of canonical tables, and findings for what did not fit."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import polars as pl
 
 from tieout.mapping.as_written import SCHEMA, odd_texts
-from tieout.mapping.lens_compile import Aggregate, Block, Plan, Planned, Source, texts_of
-from tieout.mapping.lens_rows import enclosing, first, rows_of, seen
+from tieout.mapping.cells import Cells, Problem, Same, Texts
+from tieout.mapping.lens_columns import Columns, Part, Parts, Values
+from tieout.mapping.lens_compile import Block, Plan, Planned, texts_of
+from tieout.mapping.lens_rows import rows_of
 from tieout.mapping.places import Places, filled
-from tieout.mapping.trie import Row
-from tieout.mapping.values import POLARS, SPACE, decimal_text, typed
-from tieout.mapping.walk import Problem, Walk
+from tieout.mapping.values import POLARS, SPACE, typed
 from tieout.model.canon import CANON, Column
 from tieout.model.records import Finding
 
 __all__ = ["read_tables"]
 
-Values: TypeAlias = list[str | None]
 Names: TypeAlias = Sequence[tuple[str, str]]
 
-# Widths at which banks cut a remittance text into pieces, in the middle of a word where it falls so.
-_CUT = (27, 35, 65, 140)
 
-
-def read_tables(plan: Plan, walk: Walk, names: Names) -> tuple[dict[str, pl.DataFrame], list[Finding]]:
+def read_tables(plan: Plan, cells: Cells, names: Names) -> tuple[dict[str, pl.DataFrame], list[Finding]]:
     """The frames by table, and the findings, of all documents walked.
 
     names: document_id and source of each document, in the order walked.
     Each frame has every column of its table in canonical order: Date, Boolean and Int64, everything else text.
     """
-    reader = _Reader(plan, walk, names)
+    reader = _Reader(plan, cells, names)
     for block in plan.blocks:
         reader.block(block)
     return reader.frames(), reader.findings()
 
 
 class _Reader:
-    def __init__(self, plan: Plan, walk: Walk, names: Names) -> None:
-        self.plan, self.walk, self.names = plan, walk, names
-        self.parts: dict[str, list[pl.DataFrame]] = {}
+    def __init__(self, plan: Plan, cells: Cells, names: Names) -> None:
+        self.plan, self.cells, self.names = plan, cells, names
+        self.parts: Parts = {}
+        self.columns = Columns(cells, self.parts)
+        self.made: dict[str, list[pl.DataFrame]] = {}
         self.found: list[Finding] = []
-        self.places: dict[str, dict[int, int]] = {}
-        """For each table, the position of each of its rows (by identity) in the columns below."""
-        self.made: dict[str, dict[str, Values]] = {}
-        self.row_nos: dict[str, list[int]] = {}
-        self.counts: dict[str, Counter[int]] = {}
-        self.rows: dict[str, list[tuple[Block, list[Row]]]] = {}
-        self.index: dict[tuple[str, int, int], dict[int, list[int]]] = {}
-        self.keys: dict[str, list[list[Any]]] = {}
-        """For each table, invoice_id, line_row_no and row_no of each of its rows."""
-        self.cells: tuple[Row, tuple[Any, ...]] = ([], ())
-        """The rows last asked for, turned into columns."""
-        self.odd: list[tuple[Any, ...]] = []
+        self.counts: dict[str, Counter[tuple[int, int]]] = {}
+        self.odd: list[pl.DataFrame] = []
         self.locator = Places([plan.mapping])
+        self.index: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     # --- rows ---
 
     def block(self, block: Block) -> None:
-        rows, found = rows_of(self.plan, self.walk, block, self.names)
+        rows, found = rows_of(self.cells, block, self.names)
         if keep := block.mapping.options.get("keep_when"):
-            rows = self._kept(block, rows, str(keep))
-        table = block.table.name
-        values = self.columns(block, rows)
-        documents = [enclosing(row, block.ups)[0] for row in rows]
+            planned = next(each for each in block.columns if each.column.name == str(keep))
+            kept = self.columns.values(block, planned, rows, {})
+            rows = [row for row, value in zip(rows, kept, strict=True) if value]
+        values = self.columns.of(block, rows)
+        documents = self.cells.up(block.scope, block.ups, rows)
         self._identify(block, rows, documents, values)
+        table = block.table.name
         columns = self._typed(block, rows, documents, values)
-        if self.walk.inventory:
-            self._odd(block, columns, values)
-        frame = pl.DataFrame([_series(column, columns[column.name], len(rows)) for column in block.table.columns])
-        places = self.places.setdefault(table, {})
-        places.update({id(row): n for n, row in enumerate(rows, len(places))})
-        made = self.made.setdefault(table, {})
-        for name, column in values.items():
-            made[name] = made[name] + column if name in made else column
-        keys = made.get(block.table.key[0])
-        for finding, row in found:
-            place = places.get(id(row))
-            named = keys[place] if keys and place is not None else None
-            self.found.append(dataclasses.replace(finding, object_id=named or finding.object_id))
-        self.row_nos.setdefault(table, []).extend(frame["row_no"] if "row_no" in frame.columns else [])
-        self.rows.setdefault(table, []).append((block, rows))
-        self.parts.setdefault(table, []).append(frame)
-
-    def _kept(self, block: Block, rows: list[Row], keep: str) -> list[Row]:
-        planned = next(each for each in block.columns if each.column.name == keep)
-        values = self._values(block, planned, rows, {})
-        return [row for row, value in zip(rows, values, strict=True) if value]
-
-    # --- columns ---
-
-    def columns(self, block: Block, rows: list[Row]) -> dict[str, Values]:
-        values: dict[str, Values] = {}
-        for planned in block.columns:
-            made = self._values(block, planned, rows, values)
-            before = values.get(planned.column.name)
-            values[planned.column.name] = (
-                made if before is None else [b if b is not None else m for b, m in zip(before, made, strict=True)]
-            )
-        for pair in block.mapping.options.get("blank_when_same", ()):
-            _blank_when_same(values, texts_of(pair["blank"]), texts_of(pair["same_as"]))
-        return values
-
-    def _values(self, block: Block, planned: Planned, rows: list[Row], made: dict[str, Values]) -> Values:
-        options = planned.field.options
-        if "constant" in options:
-            return [str(options["constant"])] * len(rows)
-        if "from" in options:
-            return self._from(block, planned, rows, str(options["from"]))
-        if "row_of" in options:
-            return self._row_of(block, rows, str(options["row_of"]))
-        if planned.aggregate:
-            return self._aggregated(planned.aggregate, rows, planned.column.type == "integer")
-        if planned.patterns:
-            return [self._any(planned, row) for row in rows]
-        values = self._texts(planned, rows, made, self._singles(block, planned, rows))
-        if options.get("split_only"):
-            values = self._split_only(block, rows, values)
-        if options.get("present"):
-            return ["false" if value is None else "true" for value in values]
-        for step in self._steps(planned, made):
-            values = [None if value is None else step(n, value) for n, value in enumerate(values)]
-        if "default" in options:
-            values = [str(options["default"]) if value is None else value for value in values]
-        return values
-
-    def _texts(self, planned: Planned, rows: list[Row], made: dict[str, Values], singles: list[bool] | None) -> Values:
-        sources, options = planned.sources, planned.field.options
-        if planned.choices:
-            picks = made[str(options["choose"]["on"])]
-            return [first(planned.choices.get(pick or "", ()), row) for pick, row in zip(picks, rows, strict=True)]
-        if planned.chains:
-            between = str(options["concat"]["between"])
-            return [self._chained(planned, row, between) for row in rows]
-        if options.get("sign", {}).get("beside"):
-            negative = str(options["sign"]["negative"])
-            return [self._signed(sources, row, negative) for row in rows]
-        if singles is not None:
-            return [
-                first(sources if single else tuple(s for s in sources if not s.single), row)
-                for single, row in zip(singles, rows, strict=True)
-            ]
-        values: Values = self._column(sources[0], rows) if sources else [None] * len(rows)
-        for source in sources[1:]:
-            if None in values:
-                values = [b if a is None else a for a, b in zip(values, self._column(source, rows), strict=True)]
-        return values
-
-    def _column(self, source: Source, rows: list[Row]) -> Values:
-        """The texts at a source, one a row."""
-        if source.hops == 0 and rows:
-            if self.cells[0] is not rows:
-                self.cells = (rows, tuple(zip(*rows, strict=True)))
-            return list(self.cells[1][source.index])
-        return [seen(source, row) for row in rows]
-
-    def _singles(self, block: Block, planned: Planned, rows: list[Row]) -> list[bool] | None:
-        """Which rows are the only one of their outer element, for columns that take its values only then."""
-        if block.fallback < 0 or not any(source.single for source in planned.sources):
-            return None
-        outer = [id(enclosing(row, block.fallback_hops)) for row in rows]
-        counts = Counter(outer)
-        return [counts[each] == 1 for each in outer]
-
-    def _split_only(self, block: Block, rows: list[Row], values: Values) -> Values:
-        """The values of rows that share their outer element with others; where it has none, its position tells it."""
-        outer = [id(enclosing(row, block.fallback_hops)) for row in rows]
-        counts, position = Counter(outer), {each: n for n, each in enumerate(dict.fromkeys(outer), 1)}
-        return [
-            (value or f"entry {position[each]}") if counts[each] > 1 else None
-            for each, value in zip(outer, values, strict=True)
+        nothing = Same(None, len(rows))
+        keys = [
+            columns[name] if columns.get(name) is not None else nothing
+            for name in ("invoice_id", "line_row_no", "row_no")
         ]
-
-    def _chained(self, planned: Planned, row: Row, between: str) -> str | None:
-        for chain in planned.chains:
-            pieces = [seen(source, row) for source in chain]
-            if pieces[0]:
-                return between.join(piece.strip(SPACE) for piece in pieces if piece)
-        value = first(planned.sources, row)
-        return None if value is None else str(value)
-
-    def _signed(self, sources: Sequence[Source], row: Row, negative: str) -> str | None:
-        for source in sources:
-            value = seen(source, row)
-            if value is not None:
-                sign = enclosing(row, source.hops)[source.sign]
-                return _negated(value) if sign and sign.strip(SPACE) == negative else str(value)
-        return None
-
-    def _steps(self, planned: Planned, made: dict[str, Values]) -> list[Callable[[int, Any], str | None]]:
-        """What is done to each text, in order."""
-        options = planned.field.options
-        steps: list[Callable[[int, Any], str | None]] = []
-        if "join" in options:
-            steps.append(lambda _, pieces: _joined(pieces, str(options["join"])))
-        if options.get("add"):
-            steps.append(lambda _, pieces: decimal_text(sum(map(Decimal, pieces), Decimal(0))))
-        if planned.kind.power:
-            power = planned.kind.power
-            steps.append(lambda _, text: _shifted(text, power))
-        if column := options.get("sign", {}).get("column"):
-            directions, negative = made[str(column)], str(options["sign"]["negative"])
-            steps.append(lambda n, text: _negated(text) if directions[n] == negative else text)
-        return steps
-
-    def _any(self, planned: Planned, row: Row) -> str:
-        held = (pattern.search(seen(source, row) or "") for source, pattern in planned.patterns)
-        return "true" if any(held) else "false"
-
-    def _from(self, block: Block, planned: Planned, rows: list[Row], table: str) -> Values:
-        """The value of the same column in the row of another table that encloses each row."""
-        hops, places, column = block.parents[table], self.places[table], self.made[table][planned.column.name]
-        return [column[places[id(enclosing(row, hops))]] for row in rows]
-
-    def _row_of(self, block: Block, rows: list[Row], table: str) -> Values:
-        """The row_no of the row of a table that encloses each row."""
-        hops, places, numbers = block.parents[table], self.places[table], self.row_nos[table]
-        return [str(numbers[places[id(enclosing(row, hops))]]) for row in rows]
-
-    def _aggregated(self, wanted: Aggregate, rows: list[Row], counting: bool) -> Values:
-        count: Counter[int] = Counter()
-        total: dict[int, Decimal] = {}
-        for row in self.walk.rows[wanted.scope]:
-            if wanted.where:
-                held = next((row[index] for index in wanted.where if row[index]), None)
-                if held is not None and held.strip(SPACE) != wanted.equals:
-                    continue
-            owner = id(enclosing(row, wanted.hops))
-            count[owner] += 1
-            if wanted.index >= 0 and row[wanted.index] is not None:
-                amount = Decimal(row[wanted.index])
-                negative = wanted.sign >= 0 and (row[wanted.sign] or "").strip(SPACE) == wanted.negative
-                total[owner] = total.get(owner, Decimal(0)) + (-amount if negative else amount)
-        if counting:
-            return [str(count[id(row)]) for row in rows]
-        return [decimal_text(total.get(id(row), Decimal(0))) for row in rows]
+        part = Part(block, rows, values, keys[2], keys)
+        if self.cells.stocked:
+            self._odd(part, columns)
+        keyed = values.get(block.table.key[0], nothing)
+        for finding, row in found:
+            self.found.append(dataclasses.replace(finding, object_id=keyed[part.position(row)] or finding.object_id))
+        self.parts.setdefault(table, []).append(part)
+        frame = pl.DataFrame([_series(column, columns[column.name], len(rows)) for column in block.table.columns])
+        self.made.setdefault(table, []).append(frame)
 
     # --- as written ---
 
-    def _odd(self, block: Block, columns: Dict[str, Any], values: dict[str, Values]) -> None:
+    def _odd(self, part: Part, columns: Dict[str, Any]) -> None:
         """Notes the texts that the values of a block do not show."""
-        table = block.table.name
-        nothing = [None] * len(columns["invoice_id"])
-        keys = [columns.get(name) or nothing for name in ("invoice_id", "line_row_no", "row_no")]
-        for all_keys, some in zip(self.keys.setdefault(table, [[], [], []]), keys, strict=True):
-            all_keys += some
-        for planned in block.columns:
+        for planned in part.block.columns:
             options, name = planned.field.options, planned.column.name
             if planned.sources and not options.get("present"):
-                texts = values[name]
-                for n in odd_texts(planned.column, planned.kind, texts, columns[name]):
-                    self.odd.append((keys[0][n], table, keys[1][n], keys[2][n], name, texts[n]))
+                texts = part.values[name]
+                if isinstance(texts, Same) and texts.value is None:
+                    continue
+                if odd := odd_texts(planned.column, planned.kind, texts, columns[name]):
+                    self._note(part, odd, name, [texts[n] for n in odd])
+
+    def _note(self, part: Part, places: Sequence[int], column: str, texts: Sequence[str | None]) -> None:
+        invoice_id, line_row_no, row_no = ([key[n] for n in places] for key in part.keys)
+        table, name = part.block.table.name, [column] * len(places)
+        self.odd.append(
+            pl.DataFrame([invoice_id, [table] * len(places), line_row_no, row_no, name, texts], schema=SCHEMA)
+        )
 
     def as_written(self) -> pl.DataFrame:
         """The rows of ``as_written``, those of values that had to be settled among them."""
@@ -266,51 +105,56 @@ class _Reader:
             for planned in block.columns:
                 for source in planned.sources:
                     takers.setdefault((source.scope, source.index), []).append((block, planned))
-        rows = dict.fromkeys(row[:-1] for row in self.odd)
-        texts: dict[tuple[Any, ...], str] = {row[:-1]: row[-1] for row in self.odd}
-        for row, slot, text, _ in self.walk.raw:
+        for row, slot, text in self.cells.raw:
             for block, planned in takers.get((slot.scope, slot.index), ()):
-                table = block.table.name
-                for place in self._places(table, row, slot.scope):
-                    invoice_id, line_row_no, row_no = (keys[place] for keys in self.keys[table])
-                    key = (invoice_id, table, line_row_no, row_no, planned.column.name)
-                    rows[key] = None
-                    texts[key] = text
-        return pl.DataFrame([(*key, texts[key]) for key in rows], schema=SCHEMA, orient="row")
+                for part, place in self._places(block.table.name, row, slot.scope):
+                    self._note(part, [place], planned.column.name, [text])
+        found = pl.concat(self.odd) if self.odd else pl.DataFrame(schema=SCHEMA)
+        return found.unique(list(SCHEMA)[:-1], keep="last", maintain_order=True)
 
     # --- identity ---
 
-    def _identify(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> None:
+    def _identify(self, block: Block, rows: Sequence[int], documents: Sequence[int], values: dict[str, Values]) -> None:
         """Columns made of others, and identities that must not repeat within a document."""
         for planned in block.columns:
             options, name = planned.field.options, planned.column.name
             if "parts" in options:
                 values[name] = [self._composed(options, name, n, documents[n], values) for n in range(len(rows))]
             if "else_hash" in options:
-                self._hash(planned, rows, documents, values)
+                values[name] = self._hashed(block, planned, rows, documents, values)
             if options.get("unique"):
                 times: Counter[tuple[int, str | None]] = Counter()
-                for n, value in enumerate(values[name]):
+                own: list[str | None] = []
+                for document, value in zip(documents, values[name], strict=True):
                     clean = value.strip(SPACE) if value else value
-                    times[documents[n], clean] += 1
-                    again = times[documents[n], clean]
-                    values[name][n] = f"{clean}#{again}" if clean and again > 1 else clean
+                    times[document, clean] += 1
+                    again = times[document, clean]
+                    own.append(f"{clean}#{again}" if clean and again > 1 else clean)
+                values[name] = own
 
-    def _hash(self, planned: Planned, rows: list[Row], documents: list[int], values: dict[str, Values]) -> None:
+    def _hashed(
+        self, block: Block, planned: Planned, rows: Sequence[int], documents: Sequence[int], values: Dict[str, Values]
+    ) -> Values:
         """Gives rows without an identity one that is the same whenever and wherever the same content is read."""
         wanted = planned.field.options["else_hash"]
-        group, columns, mine = values[str(wanted["position_in"])], texts_of(wanted["of"]), values[planned.column.name]
+        group, columns = values[str(wanted["position_in"])], texts_of(wanted["of"])
+        outside = [self.cells.seen(block.scope, source.hops, source.index, rows) for source in planned.hashed]
         position: Counter[tuple[int, str | None]] = Counter()
-        for n, row in enumerate(rows):
+        mine = list(values[planned.column.name])
+        for n in range(len(rows)):
             place = (documents[n], group[n])
             position[place] += 1
             if not mine[n]:
-                outside = [seen(source, row) or "" for source in planned.hashed]
-                content = [str(position[place]), *outside, *(values[column][n] or "" for column in columns)]
+                content = [
+                    str(position[place]),
+                    *(texts[n] or "" for texts in outside),
+                    *(values[column][n] or "" for column in columns),
+                ]
                 digest = hashlib.sha256("\x1f".join(content).encode()).hexdigest()
                 mine[n] = f"{wanted.get('prefix', '')}{digest[:16]}"
+        return mine
 
-    def _composed(self, options: Any, name: str, n: int, document: int, values: dict[str, Values]) -> str:
+    def _composed(self, options: Any, name: str, n: int, document: int, values: Dict[str, Values]) -> str:
         own = values[name][n]
         parts = [
             {"$source": self.names[document][1], "$value": own}.get(part, values.get(part, values[name])[n]) or ""
@@ -320,90 +164,82 @@ class _Reader:
 
     # --- frames ---
 
-    def _typed(self, block: Block, rows: list[Row], documents: list[int], values: dict[str, Values]) -> dict[str, Any]:
+    def _typed(
+        self, block: Block, rows: Sequence[int], documents: Sequence[int], values: Dict[str, Values]
+    ) -> dict[str, Any]:
         """Every column of the table, in canonical order; None for one that no row has."""
         table, names = block.table, block.table.by_name
         raw: dict[str, Any] = {**values}
         raw["source"] = [self.names[document][1] for document in documents]
-        raw["line"] = [row[1] for row in rows]
+        raw["line"] = self.cells.lines(block.scope, rows)
         if "invoice_id" in names:
             raw["invoice_id"] = [self.names[document][0] for document in documents]
         if "mapping" in names:
-            raw.setdefault("mapping", [self.plan.mapping.id] * len(rows))
-        owners = documents
+            raw.setdefault("mapping", Same(self.plan.mapping.id, len(rows)))
+        owners, scope = documents, 0
         if "line_row_no" in names and table.parent:
-            places, hops, numbers = self.places[table.parent], block.parents[table.parent], self.row_nos[table.parent]
-            owners = [id(enclosing(row, hops)) for row in rows]
-            raw["line_row_no"] = [numbers[places[owner]] for owner in owners]
+            hops = block.parents[table.parent]
+            owners, scope = self.cells.up(block.scope, hops, rows), self.cells.scope_above(block.scope, hops)
+            part = next(each for each in reversed(self.parts[table.parent]) if each.block.scope == scope)
+            raw["line_row_no"] = [part.row_nos[part.position(owner)] for owner in owners]
         if "row_no" in names:
-            raw.setdefault("row_no", self._numbered(table.name, owners))
+            raw.setdefault("row_no", self._numbered(table.name, scope, owners))
         if "block_no" in names:
-            raw["block_no"] = [block.number] * len(rows)
+            raw["block_no"] = Same(block.number, len(rows))
         formats = {each.column.name: each.kind.format for each in block.columns}
         blank = self.plan.mapping.settings.get("empty") == "absent"
         return {
-            column.name: typed(column, raw[column.name], format=formats[column.name], blank=blank)
+            column.name: _column_typed(column, raw[column.name], formats[column.name], blank)
             if column.name in values
             else raw.get(column.name)
             for column in table.columns
         }
 
-    def _numbered(self, table: str, owners: list[int]) -> list[int]:
+    def _numbered(self, table: str, scope: int, owners: Sequence[int]) -> list[int]:
         """The position of each row within its owner, going on where an earlier block of the same table stopped."""
         count = self.counts.setdefault(table, Counter())
         numbers = []
         for owner in owners:
-            count[owner] += 1
-            numbers.append(count[owner])
+            number = count[scope, owner] = count.get((scope, owner), 0) + 1
+            numbers.append(number)
         return numbers
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        made = {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.parts.items()}
-        if self.walk.inventory:
+        made = {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.made.items()}
+        if self.cells.stocked:
             made["as_written"] = self.as_written()
         return made
 
     # --- findings ---
 
     def findings(self) -> list[Finding]:
-        return [*(self._finding(problem) for problem in self.walk.problems), *self.found]
+        return [*(self._finding(problem) for problem in self.cells.problems), *self.found]
 
-    def _place(self, table: str, problem: Problem) -> int | None:
-        """The position of the (first) row of a table that takes a value of the problem's row."""
-        places = self._places(table, problem.row, problem.slot.scope)
-        return places[0] if places else None
-
-    def _places(self, table: str, row: Row, scope: int) -> list[int]:
-        """The positions of the rows of a table that lie in a row of a scope."""
-        for block, rows in self.rows.get(table, ()):
-            own = self.plan.trie.scopes[block.scope]
+    def _places(self, table: str, row: int, scope: int) -> list[tuple[Part, int]]:
+        """The rows of a table that lie in a row of a scope: what made them, and their position."""
+        for part in self.parts.get(table, ()):
+            own = self.plan.trie.scopes[part.block.scope]
             if scope not in self.plan.trie.around(own):
                 continue
             hops = own.hops(self.plan.trie.scopes[scope], self.plan.trie.scopes)
-            key = (table, block.scope, hops)
+            key = (id(part), own.number, hops)
             if key not in self.index:
-                index: dict[int, list[int]] = {}
-                for each in rows:
-                    index.setdefault(id(enclosing(each, hops)), []).append(self.places[table][id(each)])
-                self.index[key] = index
-            if places := self.index[key].get(id(row)):
-                return places
+                index = self.index[key] = {}
+                for n, outer in enumerate(self.cells.up(own.number, hops, part.rows)):
+                    index.setdefault(outer, []).append(n)
+            if places := self.index[key].get(row):
+                return [(part, place) for place in places]
         return []
 
     def _finding(self, problem: Problem) -> Finding:
         document_id, source = self.names[problem.document]
         table, column = self.plan.columns_of_slots.get((problem.slot.scope, problem.slot.index), ("", None))
-        object_id, row_no = document_id, None
-        place = self._place(table, problem)
-        if place is not None:
-            key = CANON[table].key
-            if self.row_nos[table]:
-                row_no = self.row_nos[table][place]
-            if key[0] in self.made[table]:
-                object_id = self.made[table][key[0]][place] or document_id
-        line_row_no = None
-        if place is not None and any(self.keys.get(table, [[], []])[1]):
-            line_row_no = self.keys[table][1][place]
+        object_id, row_no, line_row_no = document_id, None, None
+        if places := self._places(table, problem.row, problem.slot.scope):
+            part, place = places[0]
+            _, line_row_no, row_no = (key[place] for key in part.keys)
+            keyed = part.values.get(CANON[table].key[0])
+            object_id = (keyed[place] if keyed else None) or document_id
         spots = self.locator(self.plan.mapping.id, table, (column.name,)) if column else {}
         spot = next(iter(spots.values())).template if len(spots) == 1 else ""
         shown = problem.text if len(problem.text) <= 60 else problem.text[:57] + "..."
@@ -427,43 +263,16 @@ class _Reader:
         )
 
 
+def _column_typed(column: Column, values: Texts, format: str, blank: bool) -> Texts:
+    if isinstance(values, Same):
+        return Same(typed(column, [values.value], format=format, blank=blank)[0], len(values))
+    return typed(column, list(values), format=format, blank=blank)
+
+
 def _series(column: Column, values: Any, height: int) -> pl.Series:
     kind = POLARS.get(column.type, pl.String)
-    if values is None or values.count(None) == height:
+    if values is None or not height:
         return pl.Series(column.name, [None], dtype=kind).new_from_index(0, height)
+    if isinstance(values, Same):
+        return pl.Series(column.name, [values.value], dtype=kind).new_from_index(0, height)
     return pl.Series(column.name, values, dtype=kind)
-
-
-def _negated(text: str) -> str:
-    return text[1:] if text.startswith("-") else f"-{text}"
-
-
-def _shifted(text: str, power: int) -> str:
-    return decimal_text(Decimal(text).scaleb(power))
-
-
-def _joined(pieces: Sequence[str], between: str) -> str:
-    """Pieces in one text; with ``wrapped``, a piece as long as a bank's line is glued to the next, others get a space."""
-    if between != "wrapped":
-        return between.join(piece.strip(SPACE) for piece in pieces)
-    width = len(pieces[0])
-    cut = width in _CUT and all(len(piece) == width for piece in pieces[:-1])
-    return "".join(pieces) if cut else " ".join(piece.strip(SPACE) for piece in pieces)
-
-
-def _blank_when_same(values: dict[str, Values], blank: Sequence[str], same_as: Sequence[str]) -> None:
-    """Sets columns to null in rows where they say the same as others (numbers by value, without sign)."""
-    for n in range(len(values[blank[0]])):
-        mine, theirs = [values[name][n] for name in blank], [values[name][n] for name in same_as]
-        if all(_alike(a, b) for a, b in zip(mine, theirs, strict=True)):
-            for name in blank:
-                values[name][n] = None
-
-
-def _alike(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    try:
-        return abs(Decimal(one)) == abs(Decimal(other))
-    except ArithmeticError:
-        return one == other

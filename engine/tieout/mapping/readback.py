@@ -19,15 +19,6 @@ __all__ = ["read_back"]
 # What only tells how a document was written.
 _BESIDE = ("element_place", "element_shape")
 
-# Compiled lenses by the identity of their mapping; a lens holds its mapping, so that the identity stays its own.
-_LENSES: dict[int, Lens] = {}
-
-
-def _lens(mapping: Mapping) -> Lens:
-    if id(mapping) not in _LENSES:
-        _LENSES[id(mapping)] = Lens.compile(mapping)
-    return _LENSES[id(mapping)]
-
 
 def read_back(
     documents: Dict[str, tuple[bytes, Mapping]], *, texts: bool = False
@@ -40,7 +31,7 @@ def read_back(
     unread = []
     for invoice_id, (content, mapping) in documents.items():
         try:
-            collector.add(_lens(mapping), _root(content, mapping, invoice_id), invoice_id)
+            collector.add(Lens.of(mapping), _root(content, mapping, invoice_id), invoice_id)
         except FormatError as exc:
             unread.append(Finding("IN-FORMAT", "fatal", exc.message, table="document", object_id=invoice_id))
     aside = _BESIDE if texts else ("as_written", *_BESIDE)

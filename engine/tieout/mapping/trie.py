@@ -16,7 +16,7 @@ from tieout.mapping.inventory import Names
 from tieout.mapping.paths import Path, Step, Test
 from tieout.mapping.values import SPACE, Kind
 
-__all__ = ["Choice", "Condition", "Node", "Row", "Scope", "Slot", "State", "Take", "Trie"]
+__all__ = ["Choice", "Condition", "Node", "Row", "Scope", "Slot", "State", "Take", "Trie", "named"]
 
 Row: TypeAlias = list[Any]
 FIRST_SLOT = 2
@@ -153,21 +153,6 @@ class Trie:
             spec = kid
         return spec
 
-    def settled(self, specs: Iterable[Spec], columns: Iterable[str] = ()) -> bool:
-        """Whether predicates below the specs (and on the columns) ask for nothing that is read below the specs themselves."""
-        asked = {self._references[column][0] for column in columns}
-        taken: set[Slot] = set()
-        waiting = list(specs)
-        while waiting:
-            spec = waiting.pop()
-            taken.update(take.slot for take in spec.texts)
-            taken.update(take.slot for _, take in spec.attributes)
-            for entries in spec.kids.values():
-                for tests, kid in entries:
-                    asked.update(self._references[test.column][0] for test in tests if test.column is not None)
-                    waiting.append(kid)
-        return all(slot.scope == 0 for slot in asked) and not asked & taken
-
     def around(self, scope: Scope) -> set[int]:
         """The numbers of a scope and of all that enclose it."""
         numbers = {scope.number}
@@ -179,6 +164,9 @@ class Trie:
     def known(self, column: str) -> bool:
         return column in self._references
 
+    def slot_of(self, column: str) -> Slot:
+        return self._references[column][0]
+
     def paths(self, namespace: str) -> set[str]:
         """The paths of all elements and attributes that values are taken from, as ``element`` shows them."""
         found: set[str] = set()
@@ -188,7 +176,7 @@ class Trie:
                 found.add(path)
             found.update(f"{path}/@{self.names.show(name, namespace)}" for name, _ in spec.attributes)
             for name, entries in spec.kids.items():
-                shown = self.names.show(_named(name, namespace), namespace)
+                shown = self.names.show(named(name, namespace), namespace)
                 for _, kid in entries:
                     visit(kid, f"{path}/{shown}" if path else shown)
 
@@ -205,15 +193,21 @@ class Trie:
 
     def reference(self, column: str, state: State, namespace: str) -> str | None:
         """The value of a column while the walk goes on, looked up ahead where the document has it later."""
-        slot, path = self._references[column]
+        slot, _ = self._references[column]
         value: str | None = state.open[slot.scope][slot.index]
-        if value is None and path is not None:
-            names = tuple(_named(step.name, namespace) for step in path.steps)
-            value = next((found.text for found in walk(state.root, names) if found.text), None)
-        return value
+        return self.ahead(column, state.root, namespace) if value is None else value
+
+    def ahead(self, column: str, root: Element, namespace: str) -> str | None:
+        """The text of a column that is read from a plain path, wherever it stands in the document."""
+        _, path = self._references[column]
+        if path is None:
+            return None
+        names = tuple(named(step.name, namespace) for step in path.steps)
+        return next((found.text for found in walk(root, names) if found.text), None)
 
 
-def _named(name: str, namespace: str) -> str:
+def named(name: str, namespace: str) -> str:
+    """The name of an element that a path means, in documents whose root has the namespace."""
     if name == "{*}*":
         return "*"
     if not name.startswith("{*}"):
@@ -224,7 +218,7 @@ def _named(name: str, namespace: str) -> str:
 class Node:
     """One element of the trie with every predicate decided."""
 
-    __slots__ = ("any", "attributes", "bare", "deep", "depth", "kids", "marks", "namespace", "path", "scopes", "settled", "simple",
+    __slots__ = ("any", "attributes", "bare", "deep", "depth", "kids", "marks", "namespace", "path", "scopes", "simple",
                  "strays", "texts", "trie")  # fmt: skip
 
     def __init__(self, specs: list[Spec], trie: Trie, namespace: str, path: str) -> None:
@@ -244,7 +238,7 @@ class Node:
         gathered: dict[str, list[tuple[tuple[Test, ...], Spec]]] = {}
         for spec in specs:
             for name, entries in spec.kids.items():
-                gathered.setdefault(_named(name, namespace), []).extend(entries)
+                gathered.setdefault(named(name, namespace), []).extend(entries)
         self.kids: dict[str, Node | Choice] = {
             name: Choice(entries, trie, namespace, self.below(name))
             if any(tests for tests, _ in entries)
@@ -254,8 +248,6 @@ class Node:
         self.any = self.kids.pop("*", None)
         self.deep = bool(self.kids or self.any)
         self.bare = not (self.scopes or self.marks or self.texts or self.attributes)
-        self.settled = bool(specs) and trie.settled(specs)
-        """Whether what the elements below are does not depend upon what is read there."""
         # Most elements give one text and nothing else: the walk takes a short way for them.
         self.simple = None
         if len(self.texts) == 1 and not (self.scopes or self.marks or self.attributes or self.deep):
@@ -279,7 +271,7 @@ class Node:
 class Choice:
     """An element whose meaning depends on predicates: the node is put together from those that hold, once a combination."""
 
-    __slots__ = ("_always", "_namespace", "_nodes", "_tested", "_trie", "conditions", "path", "settled")
+    __slots__ = ("_always", "_namespace", "_nodes", "_tested", "_trie", "conditions", "path")
     simple = None
     bare = False
 
@@ -297,8 +289,6 @@ class Choice:
         ]
         self._nodes: dict[tuple[bool, ...], Node] = {}
         self._trie, self._namespace = trie, namespace
-        columns = [test.column for test in asked if test.column is not None]
-        self.settled = trie.settled([spec for _, spec in entries], columns)
 
     def decide(self, element: Element, state: State) -> Node:
         return self.chosen(tuple([condition.holds(element, state) for condition in self.conditions]))
@@ -315,22 +305,26 @@ class Choice:
 class Condition:
     """A predicate bound to the names of a namespace."""
 
-    __slots__ = ("_column", "_literal", "_namespace", "_trie", "attribute", "names")
+    __slots__ = ("_literal", "_namespace", "_trie", "attribute", "column", "names", "slot")
 
     def __init__(self, test: Test, trie: Trie, namespace: str) -> None:
-        self.names = tuple(_named(name, namespace) for name in test.names)
-        self.attribute, self._column = test.attribute, test.column
+        self.names = tuple(named(name, namespace) for name in test.names)
+        self.attribute, self.column = test.attribute, test.column
+        self.slot = None if test.column is None else trie.slot_of(test.column)
         self._literal = None if test.literal is None else test.literal.strip(SPACE).casefold()
         self._trie, self._namespace = trie, namespace
 
     def holds(self, element: Element, state: State) -> bool:
-        return self.among(self._texts(element, self.names), state)
+        value = None if self.column is None else self._trie.reference(self.column, state, self._namespace)
+        return self.among(self._texts(element, self.names), value)
 
-    def among(self, texts: Iterable[str], state: State) -> bool:
-        """Whether one of the texts is what the predicate wants, or is there at all where it wants no more."""
+    def among(self, texts: Iterable[str], value: str | None) -> bool:
+        """Whether one of the texts is what the predicate wants, or is there at all where it wants no more.
+
+        value: of the column that the predicate names.
+        """
         wanted = self._literal
-        if self._column is not None:
-            value = self._trie.reference(self._column, state, self._namespace)
+        if self.column is not None:
             if value is None:
                 return False
             wanted = value.strip(SPACE).casefold()
