@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -85,10 +86,11 @@ def run(
     as_of = as_of or workspace.as_of or started.date()
     with _locked(workspace.home.runs), open_journal(workspace.home, clock=clock) as journal:
         _catch_up(workspace, journal)
-        if workspace.home.policy.second_person_for_rules:
-            last = max(workspace.home.sealed(), key=lambda each: each.name, default=None)
-            before = read_manifest(last)["definitions"] if last else {}
-            rulings.admit(journal, workspace.fingerprint, before, actor=actor)
+        last = max(workspace.home.sealed(), key=lambda each: each.name, default=None)
+        before = read_manifest(last) if last else {}
+        # To take the guard away is itself a change that waits for a second person.
+        if workspace.home.policy.second_person_for_rules or before.get("rules_guarded"):
+            rulings.admit(journal, workspace.fingerprint, before.get("definitions", {}), actor=actor)
         news = _news(workspace, journal, clock)
         run_id = f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         with _unfinished(workspace.home.runs / f".{run_id}.partial") as folder:
@@ -116,9 +118,9 @@ def match(store: Store, plans: Sequence[MatchPlan], *, as_of: dt.date, progress:
         corners.follow(store, as_of=as_of)
 
 
-def open_journal(home: Home, *, clock: Clock = _utc_now) -> Journal:
-    """The workspace's journal; in a shared database its events stand under the entity's name."""
-    return Journal.open(home.journal_url, workspace=home.entity["name"], clock=clock)
+def open_journal(home: Home, *, clock: Clock = _utc_now, via: Mapping[str, str] = MappingProxyType({})) -> Journal:
+    """The workspace's journal; in a shared database its events stand under the entity's name. via: see ``Journal.open``."""
+    return Journal.open(home.journal_url, workspace=home.entity["name"], clock=clock, via=via)
 
 
 class _Conductor:
@@ -252,6 +254,7 @@ class _Conductor:
                 **{name: version(name) for name in ("duckdb", "polars", "lxml", "rapidfuzz", "sqlglot")},
             },
             "definitions": dict(sorted(self.workspace.fingerprint.items())),
+            "settings_sha256": self.workspace.settings_sha256,
             "rules_guarded": self.workspace.home.policy.second_person_for_rules,
             "inputs": documents.select("document_id", "sha256", "byte_count", "status", "mapping").to_dicts(),
             "unread": self.unread,

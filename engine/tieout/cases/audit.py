@@ -42,15 +42,24 @@ class _Known:
     rules: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     """Digest -> who proposed and who approved it."""
     definitions: str | None = None
+    guarded: bool = False
+    """Whether a second person had to approve changed rules when the last run was sealed."""
+    system_users: dict[str, str | None] = field(default_factory=dict)
+    """Case -> the system's user under which it was proposed on the command line."""
 
 
-def faults(journal: Journal) -> Iterator[str]:
-    """One sentence for each event of this workspace that its roles or the second person forbid, in order."""
+def faults(journal: Journal, remarks: list[str] | None = None) -> Iterator[str]:
+    """One sentence for each event of this workspace that its roles or the second person forbid, in order.
+
+    remarks: takes one sentence for each event that is allowed but that an auditor should see.
+    """
     known = _Known()
     with journal.reading() as session:
         for event in session.events():
             for fault in _faults(event, known):
                 yield f"event {event.sequence} ({event.kind} of {event.stream}): {fault}"
+            if remarks is not None and (told := _one_machine_user(event, known)):
+                remarks.append(f"event {event.sequence} ({event.kind} of {event.stream}): {told}")
             _learn(event, known)
 
 
@@ -68,11 +77,22 @@ def _faults(event: Event, known: _Known) -> Iterator[str]:
         proposer = known.rules.get(name, ("", None))[0]
         if proposer == event.actor:
             yield f"{event.actor} proposed and approved the same rules"
-    if event.kind == "run_sealed" and event.payload.get("guarded"):
+    if event.kind == "run_sealed" and (event.payload.get("guarded") or known.guarded):
         digest = event.payload.get("definitions")
         approved = known.rules.get(str(digest), ("", None))[1]
         if known.definitions not in {None, digest} and not approved:
             yield "the run used changed rules that no second person had approved"
+
+
+def _one_machine_user(event: Event, known: _Known) -> str | None:
+    """Where two names proposed and decided a case, and one system user typed both."""
+    name = event.stream.partition(":")[2]
+    proposer, user = known.proposed.get(name), event.payload.get("os_user")
+    if event.kind not in {"case_resolved", "case_split", "case_waived"} or proposer in {None, event.actor}:
+        return None
+    if not user or known.system_users.get(name) != user:
+        return None
+    return f"{proposer} proposed and {event.actor} decided it, both as the system user {user}"
 
 
 def _undecided_alone(event: Event, known: _Known, case_id: str) -> Iterator[str]:
@@ -111,6 +131,7 @@ def _learn(event: Event, known: _Known) -> None:
             known.roles[name] = event.payload.get("role")
     elif event.kind == "case_proposed":
         known.proposed[name] = event.actor
+        known.system_users[name] = event.payload.get("os_user")
     elif event.kind in {"case_resolved", "case_split", "case_waived", "case_reopened", "case_returned"}:
         known.proposed.pop(name, None)
     elif event.kind == "rules_proposed":
@@ -119,3 +140,4 @@ def _learn(event: Event, known: _Known) -> None:
         known.rules[name] = (known.rules.get(name, ("", None))[0], event.actor)
     elif event.kind == "run_sealed":
         known.definitions = event.payload.get("definitions") or known.definitions
+        known.guarded = bool(event.payload.get("guarded"))

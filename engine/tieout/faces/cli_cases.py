@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import typer
 from tieout import run as conductor
 from tieout.cases import decide, work
 from tieout.faces import terminal
+from tieout.faces.acting import Actor, acting, told_by
 from tieout.faces.export import defused
 from tieout.faces.places import run_folder
 from tieout.model.errors import TieoutError
@@ -33,7 +33,6 @@ app = typer.Typer(
 
 Case = Annotated[str, typer.Argument(help="The case's id: EX-...")]
 Where = Annotated[Path, typer.Option("--workspace", "-w", help="The folder with tieout.yaml.")]
-Actor = Annotated[str | None, typer.Option("--actor", "--as", help="Who acts; the signed-in user where absent.")]
 Pays = Annotated[list[str] | None, typer.Option("--pays", help="An open item that the payment is for; repeatable.")]
 Excludes = Annotated[list[str] | None, typer.Option("--not", help="An open item that it is not for; repeatable.")]
 Run = Annotated[str | None, typer.Option(help="The run that was looked at; the newest where absent.")]
@@ -128,7 +127,9 @@ def show(case: Case, workspace: Where = Path()) -> None:
     print("  history:")
     for event in found["history"]:
         words = event["reason"] or event["payload"].get("text", "")
-        print(f"    {event['instant'][:19]}Z  {event['actor']}  {event['kind'].replace('_', ' ')}  {words}".rstrip())
+        print(
+            f"    {event['instant'][:19]}Z  {told_by(event, event['payload'])}  {event['kind'].replace('_', ' ')}  {words}".rstrip()
+        )
     print(f"  tieout explain {found['object_id']} says what was considered")
 
 
@@ -141,8 +142,8 @@ def assign(
     workspace: Where = Path(),
 ) -> None:
     """Give cases to somebody."""
-    with _journal(workspace) as journal:
-        count = work.assign(journal, cases, to=to, actor=_actor(actor), queue=queue)
+    with acting(workspace, actor) as (journal, who):
+        count = work.assign(journal, cases, to=to, actor=who, queue=queue)
     print(f"{count} case{'s' if count != 1 else ''} given to {to}")
 
 
@@ -154,8 +155,8 @@ def comment(
     workspace: Where = Path(),
 ) -> None:
     """Add a comment to a case."""
-    with _journal(workspace) as journal:
-        work.comment(journal, case, text, actor=_actor(actor))
+    with acting(workspace, actor) as (journal, who):
+        work.comment(journal, case, text, actor=who)
     print(f"{case}: comment added")
 
 
@@ -168,9 +169,9 @@ def _move(
     pays: list[str] | None = None,
     excludes: list[str] | None = None,
 ) -> None:
-    with _journal(workspace) as journal:
+    with acting(workspace, actor) as (journal, who):
         payload = _named(journal, case, pays, excludes)
-        found = work.move(journal, case, to, actor=_actor(actor), reason=reason, payload=payload)
+        found = work.move(journal, case, to, actor=who, reason=reason, payload=payload)
     print(f"{case} is {found.state}")
 
 
@@ -200,16 +201,16 @@ def propose(
 @app.command()
 def approve(case: Case, reason: Reason, actor: Actor = None, workspace: Where = Path()) -> None:
     """Approve what another person proposed."""
-    with _journal(workspace) as journal:
-        found = decide.approve(journal, case, actor=_actor(actor), reason=reason)
+    with acting(workspace, actor) as (journal, who):
+        found = decide.approve(journal, case, actor=who, reason=reason)
     print(f"{case} is {found.state}")
 
 
 @app.command()
 def refuse(case: Case, reason: Reason, actor: Actor = None, workspace: Where = Path()) -> None:
     """Refuse what was proposed: the case is open again."""
-    with _journal(workspace) as journal:
-        found = decide.refuse(journal, case, actor=_actor(actor), reason=reason)
+    with acting(workspace, actor) as (journal, who):
+        found = decide.refuse(journal, case, actor=who, reason=reason)
     print(f"{case} is {found.state}")
 
 
@@ -233,7 +234,7 @@ def match(
     """Match by hand: any items that balance to the cent, each difference with its kind."""
     settles = [_settles(each) for each in pays]
     apart = [_difference(each) for each in difference or ()]
-    with _deciding(workspace, run) as (home, store, journal):
+    with _deciding(workspace, run, actor) as (home, store, journal, who):
         outcome = decide.match(
             store,
             journal,
@@ -242,7 +243,7 @@ def match(
             differences=apart,
             payments=payment or (),
             rest="open" if split else "none",
-            actor=_actor(actor),
+            actor=who,
             reason=reason,
             policy=home.policy,
         )
@@ -252,8 +253,8 @@ def match(
 @app.command()
 def confirm(case: Case, reason: Reason, run: Run = None, actor: Actor = None, workspace: Where = Path()) -> None:
     """Take the match that the run proposed."""
-    with _deciding(workspace, run) as (home, store, journal):
-        _told(decide.confirm(store, journal, case, actor=_actor(actor), reason=reason, policy=home.policy))
+    with _deciding(workspace, run, actor) as (home, store, journal, who):
+        _told(decide.confirm(store, journal, case, actor=who, reason=reason, policy=home.policy))
 
 
 @app.command("on-account")
@@ -266,23 +267,22 @@ def on_account(
     workspace: Where = Path(),
 ) -> None:
     """Book what is left of the payment on a customer's account."""
-    with _deciding(workspace, run) as (home, store, journal):
-        who = _actor(actor)
+    with _deciding(workspace, run, actor) as (home, store, journal, who):
         _told(decide.on_account(store, journal, case, party_id=party, actor=who, reason=reason, policy=home.policy))
 
 
 @app.command("write-off")
 def write_off(case: Case, reason: Reason, run: Run = None, actor: Actor = None, workspace: Where = Path()) -> None:
     """Write off what is left of the item, or keep what is left of the payment."""
-    with _deciding(workspace, run) as (home, store, journal):
-        _told(decide.write_off(store, journal, case, actor=_actor(actor), reason=reason, policy=home.policy))
+    with _deciding(workspace, run, actor) as (home, store, journal, who):
+        _told(decide.write_off(store, journal, case, actor=who, reason=reason, policy=home.policy))
 
 
 @app.command("not-receivable")
 def not_receivable(case: Case, reason: Reason, run: Run = None, actor: Actor = None, workspace: Where = Path()) -> None:
     """Say that the payment pays nothing of ours."""
-    with _deciding(workspace, run) as (home, store, journal):
-        _told(decide.not_receivable(store, journal, case, actor=_actor(actor), reason=reason, policy=home.policy))
+    with _deciding(workspace, run, actor) as (home, store, journal, who):
+        _told(decide.not_receivable(store, journal, case, actor=who, reason=reason, policy=home.policy))
 
 
 @app.command()
@@ -294,8 +294,8 @@ def reject(
     workspace: Where = Path(),
 ) -> None:
     """Reject a candidate for good: no run matches the two again."""
-    with _journal(workspace) as journal:
-        decide.reject(journal, case, item, actor=_actor(actor), reason=reason)
+    with acting(workspace, actor) as (journal, who):
+        decide.reject(journal, case, item, actor=who, reason=reason)
     print(f"{case}: {item} is rejected for good")
 
 
@@ -308,8 +308,8 @@ def undo(
     workspace: Where = Path(),
 ) -> None:
     """Reverse a decision; nothing is deleted, the next run opens again what it had settled."""
-    with _journal(workspace) as journal:
-        found = decide.undo(journal, case, actor=_actor(actor), reason=reason, open_item_id=item)
+    with acting(workspace, actor) as (journal, who):
+        found = decide.undo(journal, case, actor=who, reason=reason, open_item_id=item)
     print(f"{case} is {found.state}")
 
 
@@ -333,10 +333,10 @@ def reopen(case: Case, reason: Reason, actor: Actor = None, workspace: Where = P
 
 
 @contextlib.contextmanager
-def _deciding(workspace: Path, run: str | None) -> Iterator[tuple[Home, Store, Journal]]:
+def _deciding(workspace: Path, run: str | None, actor: str | None) -> Iterator[tuple[Home, Store, Journal, str]]:
     home = open_home(workspace)
-    with Store.open(run_folder(run, workspace) / "run.duckdb") as store, conductor.open_journal(home) as journal:
-        yield home, store, journal
+    with Store.open(run_folder(run, workspace) / "run.duckdb") as store, acting(home, actor) as (journal, who):
+        yield home, store, journal, who
 
 
 def _told(outcome: decide.Outcome) -> None:
@@ -367,7 +367,3 @@ def _decimal(text: str, whole: str) -> Decimal | None:
     if found is not None and not found.is_finite():
         raise TieoutError(f"{whole}: '{text}' is no amount; write 119.01")
     return found
-
-
-def _actor(given: str | None) -> str:
-    return given or getpass.getuser()

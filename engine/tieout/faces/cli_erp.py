@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import json
 from collections import Counter
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from tieout import keeping, posting
 from tieout import run as conductor
 from tieout.faces import terminal
+from tieout.faces.acting import os_user
 from tieout.model.errors import TieoutError
 from tieout.store.outbox import transmissions
 from tieout.workspace import open_home, open_workspace
@@ -105,7 +105,7 @@ def hold(
 ) -> None:
     """Put a legal hold on documents: nothing under it can be removed."""
     with keeping.open_archive(open_home(workspace)) as (kept, _):
-        print(f"{kept.hold(documents or (), name, reason=reason, actor=getpass.getuser()):,} documents under {name}")
+        print(f"{kept.hold(documents or (), name, reason=reason, actor=os_user()):,} documents under {name}")
 
 
 @archive.command("release")
@@ -117,7 +117,7 @@ def release(
 ) -> None:
     """Take a legal hold off documents."""
     with keeping.open_archive(open_home(workspace)) as (kept, _):
-        print(f"{kept.release(documents or (), name, reason=reason, actor=getpass.getuser()):,} documents released")
+        print(f"{kept.release(documents or (), name, reason=reason, actor=os_user()):,} documents released")
 
 
 @archive.command("remove")
@@ -136,4 +136,4 @@ def remove(
     if day > dt.datetime.now(dt.UTC).date():
         raise TieoutError(f"--as-of {as_of}: is in the future; what is kept until then is still kept")
     with keeping.open_archive(open_home(workspace)) as (kept, _):
-        print(f"{len(kept.remove(as_of=day, reason=reason, actor=getpass.getuser())):,} documents removed")
+        print(f"{len(kept.remove(as_of=day, reason=reason, actor=os_user())):,} documents removed")

@@ -13,6 +13,7 @@ import typer
 from tieout import run as conductor
 from tieout.cases import rulings
 from tieout.faces import terminal
+from tieout.faces.acting import Actor, acting
 from tieout.model.errors import SourceError, TieoutError
 from tieout.store import people
 from tieout.store.journal import Journal
@@ -22,7 +23,6 @@ app = typer.Typer(help="The journal: export and replay its events, see and appro
 users = typer.Typer(help="Who may do what: viewer, clerk, approver, admin.")
 
 Where = Annotated[Path, typer.Option("--workspace", "-w", help="The folder with tieout.yaml.")]
-Actor = Annotated[str | None, typer.Option("--actor", "--as", help="Who acts; the signed-in user where absent.")]
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 Role = Annotated[str, typer.Option(help=f"One of {', '.join(people.ROLES)}.")]
 Reason = Annotated[str, typer.Option(help="Why, in a few words; it stays in the history.")]
@@ -33,10 +33,6 @@ PasswordFrom = Annotated[
 
 def _journal(workspace: Path) -> Journal:
     return conductor.open_journal(open_home(workspace))
-
-
-def _actor(given: str | None) -> str:
-    return given or getpass.getuser()
 
 
 @app.command()
@@ -91,8 +87,8 @@ def approve_rules(
     workspace: Where = Path(),
 ) -> None:
     """Approve changed definitions that another person proposed by running with them."""
-    with _journal(workspace) as journal:
-        rulings.approve_rules(journal, digest, actor=_actor(actor), reason=reason)
+    with acting(workspace, actor) as (journal, who):
+        rulings.approve_rules(journal, digest, actor=who, reason=reason)
     print(f"rules {digest} are approved")
 
 
@@ -124,8 +120,7 @@ def add_user(
 ) -> None:
     """Add a user; the first must be an admin."""
     password = None if no_password else _password(password_from)
-    with _journal(workspace) as journal:
-        who = _actor(actor)
+    with acting(workspace, actor) as (journal, who):
         if password is not None:
             people.check_strength(password)
         people.add_user(journal, name, role, actor=who)
@@ -137,8 +132,8 @@ def add_user(
 @users.command("role")
 def set_role(name: Name, role: Role, actor: Actor = None, workspace: Where = Path()) -> None:
     """Give a user another role."""
-    with _journal(workspace) as journal:
-        people.set_role(journal, name, role, actor=_actor(actor))
+    with acting(workspace, actor) as (journal, who):
+        people.set_role(journal, name, role, actor=who)
     print(f"{name} is {role}")
 
 
@@ -148,24 +143,24 @@ def set_password(
 ) -> None:
     """Set a user's password for the web page."""
     password = _password(password_from)
-    with _journal(workspace) as journal:
-        people.set_password(journal, name, password, actor=_actor(actor))
+    with acting(workspace, actor) as (journal, who):
+        people.set_password(journal, name, password, actor=who)
     print(f"the password of {name} is set")
 
 
 @users.command("disable")
 def disable(name: Name, actor: Actor = None, workspace: Where = Path()) -> None:
     """Take all rights from a user; what he did stays."""
-    with _journal(workspace) as journal:
-        people.disable_user(journal, name, actor=_actor(actor))
+    with acting(workspace, actor) as (journal, who):
+        people.disable_user(journal, name, actor=who)
     print(f"{name} is disabled")
 
 
 @users.command("enable")
 def enable(name: Name, actor: Actor = None, workspace: Where = Path()) -> None:
     """Give a disabled user the role back."""
-    with _journal(workspace) as journal:
-        people.enable_user(journal, name, actor=_actor(actor))
+    with acting(workspace, actor) as (journal, who):
+        people.enable_user(journal, name, actor=who)
     print(f"{name} is enabled; set a password")
 
 

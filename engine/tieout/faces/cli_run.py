@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from tieout import run as conductor
 from tieout.faces import terminal
+from tieout.faces.acting import os_user
 from tieout.model.errors import SourceError, TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
@@ -49,7 +49,7 @@ def run(
         raise TieoutError(f"--fail-on {limit}: choose one of never, any, {', '.join(SEVERITIES)}")
     progress = terminal.progress(quiet=as_json)
     try:
-        sealed = conductor.run(opened, as_of=_date(as_of), progress=progress, actor=getpass.getuser())
+        sealed = conductor.run(opened, as_of=_date(as_of), progress=progress, actor=os_user())
     finally:
         progress.close()
     with Store.open(sealed.folder / "run.duckdb") as store:

@@ -54,11 +54,11 @@ def verify(
 ) -> None:
     """Recompute the hashes and control totals of a sealed run, and the journal's chain."""
     folder = run_folder(run, workspace)
-    found = list(problems(folder))
+    found, remarks = list(problems(folder)), list[str]()
     owner = folder.parent.parent
     if (owner / "tieout.yaml").is_file():
-        found += _journal_problems(open_home(owner), folder)
-    for line in found:
+        found += _journal_problems(open_home(owner), folder, remarks)
+    for line in (*found, *remarks):
         print(line)
     if found:
         raise typer.Exit(1)
@@ -68,14 +68,15 @@ def verify(
           f"{len(manifest['control_totals'])} control totals balance, the journal's chain is whole")  # fmt: skip
 
 
-def _journal_problems(home: Home, folder: Path) -> list[str]:
+def _journal_problems(home: Home, folder: Path, remarks: list[str]) -> list[str]:
     with conductor.open_journal(home) as journal:
         # Each sealed run keeps where the journal ended when it began: what came before cannot be cut off or written anew.
         verdict = journal.verify(_anchors(home))
-        alone = list(audit.faults(journal)) if verdict.holds else []
+        alone = list(audit.faults(journal, remarks)) if verdict.holds else []
         registered = next(
             (row["manifest_sha256"] for row in register.runs(journal) if row["run_id"] == folder.name), None
         )
+    remarks[:] = [f"note, journal: {line}" for line in remarks]
     found = [f"journal: {line}" for line in alone] if verdict.holds else [f"journal: {verdict.fault}"]
     if registered is None:
         found.append(f"{folder.name}: the journal does not know this run; the next run will register it")

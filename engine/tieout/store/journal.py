@@ -11,9 +11,9 @@ import contextlib
 import datetime as dt
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO
 
 import sqlalchemy as sa
@@ -37,23 +37,37 @@ def utc_now() -> dt.datetime:
 class Journal:
     """One journal, seen by one workspace (a shared PostgreSQL journal holds many)."""
 
-    def __init__(self, engine: Engine, workspace: str, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        workspace: str,
+        clock: Callable[[], dt.datetime],
+        via: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._engine = engine
+        self._via = via
         self.workspace = workspace
         self._clock = clock
 
     @classmethod
     def open(
-        cls, url: str, *, base: Path | None = None, workspace: str = "", clock: Callable[[], dt.datetime] = utc_now
+        cls,
+        url: str,
+        *,
+        base: Path | None = None,
+        workspace: str = "",
+        clock: Callable[[], dt.datetime] = utc_now,
+        via: Mapping[str, str] = MappingProxyType({}),
     ) -> Journal:
         """The journal at the URL, made where it is not there yet; a relative SQLite path counts from ``base``.
 
+        via: how its events come here, such as the system's user; stands in the payload of each.
         Raises SourceError where the database cannot be reached or is no journal of this version.
         """
         parsed = address(url, base)
         shown = parsed.render_as_string(hide_password=True)
         try:
-            journal = cls(connect(parsed), workspace, clock)
+            journal = cls(connect(parsed), workspace, clock, via)
         except ModuleNotFoundError as exc:
             raise SourceError(f"journal: {shown} needs psycopg; install 'tieout[postgres]'") from exc
         try:
@@ -98,7 +112,7 @@ class Journal:
         with self._transaction("write", write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("lock table journal_event in share row exclusive mode"))
-            yield Session(connection, self.workspace, self._clock)
+            yield Session(connection, self.workspace, self._clock, self._via)
 
     # --- the proof, and the way out and in ---
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -29,10 +30,17 @@ STREAM = {"stream_results": True, "max_row_buffer": 1000}
 class Session:
     """One transaction of the journal: its views, and inside ``writing`` the append."""
 
-    def __init__(self, connection: Connection, workspace: str, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        workspace: str,
+        clock: Callable[[], dt.datetime],
+        via: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.connection = connection
         self.workspace = workspace
         self._clock = clock
+        self._via = via
 
     def ago(self, age: dt.timedelta) -> str:
         """The instant so long before now, as events have it."""
@@ -53,7 +61,7 @@ class Session:
         instant = self.ago(dt.timedelta())
         events, rows = [], []
         for place, entry in enumerate(entries, start=sequence + 1):
-            text = canonical(entry.payload)
+            text = canonical({**entry.payload, **self._via})
             placed = (place, self.workspace, entry.stream, entry.kind, entry.actor, instant, entry.reason)
             own = event_hash(Event(*placed, {}, previous, ""), text)
             events.append(Event(*placed, json.loads(text), previous, own))

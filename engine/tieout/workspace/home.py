@@ -78,6 +78,9 @@ class Workspace:
     fail_on: str
     limits: Limits
     fingerprint: Mapping[str, str]
+    """What decides results: the hash of every definition file, and of the settings that steer them."""
+    settings_sha256: str
+    """The hash of tieout.yaml as it stands."""
     erp: Ledger | None = None
     """The ERP that is told what became of its invoices, and what it is told."""
     tell: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,14 @@ from tieout.workspace.home import Home, Link, Workspace
 from tieout.workspace.secrets import NAME, secret
 
 __all__ = ["open_home", "open_workspace"]
+
+
+# Settings that say when, where and for whom, not how things are judged.
+_PLACES = frozenset({"as_of", "journal", "schedule", "sign_in", "limits", "fail_on", "archive"})
+_WHERE = {
+    "sources": frozenset({"path", "database", "api", "settings", "parameters", "incremental"}),
+    "platforms": frozenset({"base_url", "settings", "certificates"}),
+}
 
 
 def open_home(folder: Path) -> Home:
@@ -107,9 +116,10 @@ class _Opening:
             limits=Limits(**node.plain("limits", {})),
             fingerprint={
                 **catalogue.fingerprint,
-                "tieout.yaml": _sha256(self.folder / "tieout.yaml"),
+                "tieout.yaml": self._steering(),
                 **{_relative(path, self.folder): _sha256(path) for path in self._query_files()},
             },
+            settings_sha256=_sha256(self.folder / "tieout.yaml"),
             erp=erp,
             tell=tell,
         )
@@ -336,6 +346,16 @@ class _Opening:
                 mappings=tuple(node.plain("mappings", ())),
                 automatic=bool(node.plain("automatic", False)),
             )
+
+    def _steering(self) -> str:
+        """One hash of the settings that decide results: not which day is looked at, nor where things are and who is told."""
+        settings: dict[str, Any] = {key: each for key, each in self.node.plain().items() if key not in _PLACES}
+        for block in ("sources", "platforms"):
+            settings[block] = {
+                name: {key: value for key, value in each.items() if key not in _WHERE[block]}
+                for name, each in settings.get(block, {}).items()
+            }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
     def _query_files(self) -> Iterator[Path]:
         for _, node in self.node["sources"].items():
