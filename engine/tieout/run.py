@@ -227,8 +227,8 @@ class _Conductor:
     def _check_issued(self, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """The findings of the packs an issued invoice must pass, over tables not yet in the run."""
         assert self.workspace.issuing is not None
-        names = self.workspace.issuing.get("validation", ["en16931"])
-        packs = [self.workspace.catalogue.rule_sets[name] for name in names]
+        names = [*self.workspace.issuing.get("validation", ["en16931"]), generate.GATE]
+        packs = [self.workspace.catalogue.rule_sets[name] for name in dict.fromkeys(names)]
         with Store.create(limits=self.workspace.limits) as store:
             for name, frame in tables.items():
                 store.append(name, frame)

@@ -171,7 +171,7 @@ select d.*, t.tax, t.rounding, try_cast(d.net + t.tax as decimal(24, 6)) as tota
        coalesce(d.billing_kind in ('invoice', 'credit_note'), false) as has_kind,
        b.party_id is not null as is_known,
        b.name, b.trading_name, b.city, b.post_code, b.country, b.tax_identifier,
-       b.electronic_address, b.electronic_address_scheme
+       b.electronic_address, b.electronic_address_scheme, b.source as party_source, b.line as party_line
 from documents d
 join taxes t using (billing_document)
 left join issuing_buyer b using (party_id)
@@ -185,7 +185,7 @@ def documents(as_of: dt.date) -> Query:
         "billing documents in order",
         """
 select billing_document, invoice_number, issue_date, is_credit, party_id, currency, total, document_total, rounding, conflicts, has_repeated_lines, has_kind,
-       is_known, coalesce(issue_date > $as_of, false) as is_early, source, line
+       is_known, party_source, party_line, coalesce(issue_date > $as_of, false) as is_early, source, line
 from issuing_head order by issue_date nulls last, billing_document
 """,
         {"as_of": as_of},

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from tieout.issuing.origin import Origin, Origins
 from tieout.model.canon import CANON
 from tieout.model.money import display
 from tieout.model.records import Finding, Query, exception_id
@@ -23,6 +24,7 @@ __all__ = [
     "changed",
     "exceptions",
     "frame",
+    "located",
     "not_read_back",
     "of_document",
     "renamed",
@@ -69,11 +71,12 @@ _OF_DOCUMENTS: tuple[tuple[str, Callable[[Row], bool], str, str], ...] = (
 )
 
 
-def of_document(row: Row) -> Iterator[Finding]:
+def of_document(row: Row, origins: Origins) -> Iterator[Finding]:
     """What is wrong with a billing document, seen without the rules."""
     for rule, is_broken, message, message_zh in _OF_DOCUMENTS:
         if is_broken(row):
-            yield finding(rule, row, message.format(**row), message_zh.format(**row))
+            found = finding(rule, row, message.format(**row), message_zh.format(**row))
+            yield located(found, origins.party("party_id", row)) if rule == "IS-PARTY" else found
 
 
 def not_read_back(row: Row, reason: str) -> Finding:
@@ -150,26 +153,48 @@ def changed(row: Row, known: Row) -> Finding:
     )
 
 
-def by_rules(found: pl.DataFrame, documents: Dict[str, Row]) -> list[Finding]:
-    """The rules' findings, under the billing document and its place in the ERP's file. documents: by invoice_id."""
+def by_rules(found: pl.DataFrame, documents: Dict[str, Row], origins: Origins) -> list[Finding]:
+    """The rules' findings, under the billing document, with the ERP's field that must be mended. documents: by invoice_id."""
     return [
-        Finding(
-            rule=row["rule"],
-            severity=row["severity"],
-            message=row["message"] or "",
-            message_zh=row["message_zh"] or "",
-            pack=row["pack"] or "",
-            table="billing_line",
-            object_id=str(documents[row["object_id"]]["billing_document"]),
-            row_no=row["row_no"],
-            term=row["term"] or "",
-            evidence=json.loads(row["evidence"] or "{}"),
-            source=documents[row["object_id"]]["source"] or "",
-            line=row["line"] or documents[row["object_id"]]["line"],
-        )
-        for row in found.iter_rows(named=True)
-        if row["object_id"] in documents
+        located(made, origins.of(made.term, documents[file]) if made.severity == "fatal" else None)
+        for file, made in _by_rules(found, documents)
     ]
+
+
+def located(found: Finding, origin: Origin | None) -> Finding:
+    """The finding with the field behind it, under the ERP's own name."""
+    if origin is None:
+        return found
+    field = {"table": origin.table, "column": origin.column, "field": origin.field, "mapping": origin.mapping}
+    return dataclasses.replace(
+        found,
+        message=f"{found.message.rstrip('.')}; {origin}",
+        message_zh=f"{found.message_zh.rstrip('。')}；{origin.zh}",
+        evidence={**found.evidence, "erp": field, "master_data": origin.is_master_data},
+    )
+
+
+def _by_rules(found: pl.DataFrame, documents: Dict[str, Row]) -> Iterator[tuple[str, Finding]]:
+    for row in found.iter_rows(named=True):
+        if row["object_id"] not in documents:
+            continue
+        yield (
+            row["object_id"],
+            Finding(
+                rule=row["rule"],
+                severity=row["severity"],
+                message=row["message"] or "",
+                message_zh=row["message_zh"] or "",
+                pack=row["pack"] or "",
+                table="billing_line",
+                object_id=str(documents[row["object_id"]]["billing_document"]),
+                row_no=row["row_no"],
+                term=row["term"] or "",
+                evidence=json.loads(row["evidence"] or "{}"),
+                source=documents[row["object_id"]]["source"] or "",
+                line=row["line"] or documents[row["object_id"]]["line"],
+            ),
+        )
 
 
 def renamed(finding: Finding, invoice_id: str) -> Finding:
@@ -196,23 +221,28 @@ def exceptions(documents: Dict[str, Row], stopped: set[str], findings: Sequence[
     rows = []
     for each in sorted(stopped):
         row = documents[each]
-        broken = (f for f in findings if f.object_id == each and f.severity == "fatal")
+        broken = [f for f in findings if f.object_id == each and f.severity == "fatal"]
         fatal = sorted({(f.rule, f.message, f.message_zh) for f in broken})
         rules = sorted({rule for rule, *_ in fatal})
         more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
         said = {"says": "not_issued", "document": each, "first_rule": fatal[0][0], "first_zh": fatal[0][2]}
         more_zh = f"（另有 {len(fatal) - 1} 项）" if len(fatal) > 1 else ""
+        fields = [f.evidence["erp"] for f in broken if "erp" in f.evidence]
+        # Where nothing but master data is wrong, whoever keeps the master data can mend it alone.
+        reason = "master_data" if all(f.evidence.get("master_data") for f in broken) else "invalid_document"
         rows.append(
             {
-                "exception_id": exception_id("invalid_document", "billing_line", each),
-                "reason": "invalid_document",
+                "exception_id": exception_id(reason, "billing_line", each),
+                "reason": reason,
                 "table": "billing_line",
                 "object_id": each,
                 "party_id": row["party_id"],
                 "amount": row["total"] if row["total"] is not None and abs(row["total"]) < _MOST else None,
                 "currency": row["currency"],
                 "message": f"billing document {each} is not issued: {fatal[0][0]}: {fatal[0][1]}{more}",
-                "evidence": json.dumps({"rules": rules, **said, "more_zh": more_zh}, ensure_ascii=False),
+                "evidence": json.dumps(
+                    {"rules": rules, "fields": fields, **said, "more_zh": more_zh}, ensure_ascii=False
+                ),
                 "source": row["source"],
                 "line": row["line"],
             }

@@ -21,6 +21,7 @@ import polars as pl
 
 from tieout.issuing import compose, findings, proof
 from tieout.issuing.compose import Profile
+from tieout.issuing.origin import Origins
 from tieout.model.definitions import Mapping
 from tieout.model.errors import SourceError, StoreError
 from tieout.model.records import Finding, Query
@@ -35,11 +36,13 @@ from tieout.store.register import (
     runs,
 )
 
-__all__ = ["Check", "commit", "creditor_reference", "issue"]
+__all__ = ["GATE", "Check", "commit", "creditor_reference", "issue"]
 
 Check = Callable[[Dict[str, pl.DataFrame]], pl.DataFrame]
 """The findings of the packs an issued invoice must pass, over canonical tables that are not in the run."""
 
+GATE = "issuing"
+"""The pack of what an invoice needs of the master data, checked whatever else is."""
 SPECIFICATION = "urn:cen.eu:en16931:2017"
 SEPA_CREDIT_TRANSFER = "58"
 # Invoices that the ERP has numbered itself are counted here; their numbers are the ERP's, and no two may be the same.
@@ -151,6 +154,8 @@ class _Issuing:
         compose.prepare(self.store)
         documents = {row["billing_document"]: row for row in self.store.fetch(compose.documents(as_of)).to_dicts()}
         recorded = {row["billing_document"]: row for row in issued_documents(self.journal, [*documents])}
+        read_by = Query("mappings of documents", "select document_id, mapping from document where mapping is not null")
+        self.origins = Origins(self.mappings, dict(self.store.fetch(read_by).iter_rows()))
         found = self._judge(documents, [each for each in documents if each not in recorded])
         stopped = {each.object_id for each in found if each.severity == "fatal"}
         fresh = [each for each in documents if each not in recorded and each not in stopped]
@@ -203,10 +208,10 @@ class _Issuing:
         by_file = {name.file: documents[each] for each, name in names.items()}
         lines = self.store.fetch(compose.conflicts()).to_dicts()
         found = [
-            *(finding for each in candidates for finding in findings.of_document(documents[each])),
+            *(finding for each in candidates for finding in findings.of_document(documents[each], self.origins)),
             *filter(None, (findings.total_differs(documents[each]) for each in candidates)),
             *(findings.amount_differs(line) for line in lines if line["billing_document"] in names),
-            *findings.by_rules(self.check(tables), by_file),
+            *findings.by_rules(self.check(tables), by_file, self.origins),
         ]
         # A document that is stopped already may well not read back: the cause is told, not its consequence.
         stopped = {each.object_id for each in found if each.severity == "fatal"}

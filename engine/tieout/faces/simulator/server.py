@@ -131,9 +131,14 @@ def _server(desk: Desk, **options: Any) -> uvicorn.Server:
     return uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
 
 
+def _listening() -> socket.socket:
+    # Said to be TCP, asyncio sends each answer at once; else every one waits 40 ms for an acknowledgement.
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+
+
 def serve(desk: Desk, port: int, **options: Any) -> None:
     """Serves on loopback until it is stopped. Raises OSError where the port is taken."""
-    with socket.socket() as listening:
+    with _listening() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         _server(desk, **options).run(sockets=[listening])
@@ -142,7 +147,7 @@ def serve(desk: Desk, port: int, **options: Any) -> None:
 @contextlib.contextmanager
 def served(desk: Desk, **options: Any) -> Iterator[str]:
     """A server in a thread on a free port of loopback, while the block runs; its address."""
-    listening = socket.socket()
+    listening = _listening()
     listening.bind(("127.0.0.1", 0))
     server = _server(desk, **options)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
