@@ -24,7 +24,7 @@ import polars as pl
 
 from tieout import exchange, intake, posting
 from tieout.cases import apply, queue, rulings
-from tieout.closing import carry, totals
+from tieout.closing import accounts, carry, totals
 from tieout.issuing import generate, told
 from tieout.mapping.places import Places
 from tieout.matching import corners, platform, reconcile, three_way
@@ -143,6 +143,7 @@ class _Conductor:
             self.progress.start("carry in")
             with _opened(before) as earlier:
                 carried = carry.carry_in(store, earlier, before_as_of=before_as_of)
+                accounts.remember_accounts(store, earlier, before_as_of=before_as_of, as_of=as_of)
                 undone = apply.ended(self.journal, earlier)
                 carried += apply.bring_back(store, undone, self._applied_in)
                 self.notes += apply.apply(store, self.journal, earlier)

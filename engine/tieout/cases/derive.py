@@ -117,7 +117,39 @@ where (f.pack = 'masterdata' and f.severity in ('fatal', 'warning')
 group by all
 """
 
+# Changes are told for so many days, so that whoever comes late still finds the case.
+NEW_FOR_DAYS = 60
+
+# One whose every account came with the same change was not there before: a new partner is none.
+_ACCOUNT_CHANGED = f"""
+select 'account_changed' as reason, 'party' as "table", a.party_id as object_id, cast(null as varchar) as related_id, a.party_id,
+  cast(null as decimal(18, 4)) as amount, cast(null as varchar) as currency,
+  'the bank details were changed between ' || min(a.new_from) || ' and ' || max(a.seen_on) as message,
+  json_object('says', 'account_changed', 'account', list(a.account order by a.account),
+    'known', (select list(b.account order by b.account) from party_account b where b.party_id = a.party_id and b.new_from is null),
+    'first', min(a.new_from), 'last', max(a.seen_on)) as evidence,
+  (select min(source) from party p where p.party_id = a.party_id) as source,
+  (select min(line) from party p where p.party_id = a.party_id) as line
+from party_account a
+where a.is_current and a.seen_on >= cast($as_of as date) - {NEW_FOR_DAYS}
+group by a.party_id
+"""
+
+_PAID_TO_NEW_ACCOUNT = f"""
+select 'paid_to_new_account' as reason, 'payment' as "table", p.payment_id as object_id, cast(null as varchar) as related_id,
+  min(a.party_id) as party_id, p.amount, p.currency,
+  'paid to an account that came into the master data between ' || min(a.new_from) || ' and ' || min(a.seen_on) as message,
+  json_object('says', 'paid_to_new_account', 'account', min(a.account), 'first', min(a.new_from), 'last', min(a.seen_on)) as evidence,
+  p.source, p.line
+from payment p
+join party_account a on a.account = regexp_replace(upper(p.counterparty_account), '[^A-Z0-9]', '', 'g')
+where p.amount < 0 and p.status = 'BOOK' and p.booking_date between a.new_from and a.new_from + {NEW_FOR_DAYS}
+group by p.payment_id, p.amount, p.currency, p.source, p.line
+"""
+
 DERIVED = (
+    _insert("exceptions of changed accounts", _ACCOUNT_CHANGED),
+    _insert("exceptions of payments to new accounts", _PAID_TO_NEW_ACCOUNT),
     _insert("exceptions of invalid documents", _INVALID_DOCUMENTS),
     _insert("exceptions of unreadable sources", _UNREADABLE_SOURCES),
     _insert("exceptions of duplicate files", _DUPLICATE_FILES),
@@ -129,7 +161,8 @@ def facts_query(as_of: dt.date) -> Query:
     """Makes ``case_fact``: what the conditions of routes and patterns see of each exception.
 
     object_date is that of the payment's booking, the open item's document (of an overdue one its due day), the
-    invoice's issue; null for files and parties. account is the other side's of a payment. amount is without sign. batch is 0, and numbers the inline tests.
+    invoice's issue; null for files; of a party the day from which an account of it may be
+    new. account is the other side's of a payment. amount is without sign. batch is 0, and numbers the inline tests.
     """
     return Query(
         "facts of exceptions",
@@ -149,6 +182,8 @@ with objects as (
   select 'invoice', invoice_id, min(issue_date), null, null from invoice group by invoice_id
   union all
   select 'billing_line', billing_document, min(issue_date), null, null from billing_line group by billing_document
+  union all
+  select 'party', party_id, max(new_from), null, null from party_account where is_current group by party_id
 )
 select 0 as batch, e.exception_id, e.reason, e."table", e.object_id, e.related_id, e.party_id, e.currency, e.source, o.account,
   abs(e.amount) as amount,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import holidays
 import polars as pl
@@ -43,7 +43,7 @@ def settle(store: Store, journal: Journal, routes: RoutePlan, *, as_of: dt.date)
     stands above the routes; a case that is open keeps counting from the day it was opened.
     """
     for query in DERIVED:
-        store.execute(query)
+        store.execute(query if "$as_of" not in query.sql else replace(query, parameters={"as_of": as_of}))
     notes, raised = route(store, routes, as_of=as_of)
     with journal.reading() as session:
         store.put("case_known", _known(session, store))

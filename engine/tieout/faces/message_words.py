@@ -45,6 +45,8 @@ MESSAGES: Mapping[str, str] = {
     "amount_taken": "唯一同额的未清项已由 {first_payment} 支付",
     "party_several": "该付款方有 {count} 个未清项金额一致",
     "third_party": "由客户以外的第三方支付",
+    "account_changed": "银行账户在 {first} 与 {last} 之间变更",
+    "paid_to_new_account": "收款账户于 {first} 至 {last} 之间才进入主数据",
     "payee_account": "收款账户不在该供应商的主数据之中",
     # sums and candidates
     "sum_several": "有 {many} 种未清项组合合计与付款一致；可据以判定：{deciding}",

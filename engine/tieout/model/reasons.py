@@ -30,6 +30,8 @@ REASONS: Mapping[str, Text] = MappingProxyType(
         "not_receivable": Text("Not a receivable: salary, tax, interest, own transfer", "非应收款项"),
         "not_payable": Text("Not a payable: salary, tax, charges, own transfer", "非应付款项"),
         "account_differs": Text("Paid to an account that the master data do not have", "收款账户与主数据不一致"),
+        "account_changed": Text("Bank details of a partner were changed", "往来单位的银行账户已变更"),
+        "paid_to_new_account": Text("Paid to an account that is new in the master data", "向主数据中的新账户付款"),
         "third_party_payer": Text("Paid by somebody else than the customer", "第三方付款"),
         "overdue_open_item": Text("Open item past its due date", "逾期未清项"),
         "overdue_payable": Text("Supplier invoice past its due date, not paid", "逾期未付的供应商发票"),

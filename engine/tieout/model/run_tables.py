@@ -251,4 +251,16 @@ currency | code | - | Its currency.
 """,
         key=("table", "object_id"),
     ),
+    table(
+        "party_account",
+        "One account that the master data of a business partner have or had.",
+        """
+party_id | identifier | - | The partner.
+account | text | - | The account, in capitals and without spaces.
+new_from | date | - | The first day on which it may have stood there: the day after the last run without it; null where it was there from the first run on or came with a new partner.
+seen_on | date | - | The day of the first run that saw it; null where new_from is null.
+is_current | boolean | - | Whether the master data still have it.
+""",
+        key=("party_id", "account"),
+    ),
 )
