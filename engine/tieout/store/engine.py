@@ -128,6 +128,13 @@ class Store:
             rows = self._connection.execute(query.sql, dict(query.parameters) or None).fetchall()
         return rows[0][0] if rows else None
 
+    def first(self, query: Query) -> dict[str, Any]:
+        """The first row by column; for a row of many columns, which as a frame costs more than the query. Empty without a row."""
+        with self._named(query):
+            result = self._connection.execute(query.sql, dict(query.parameters) or None)
+            names, rows = [column[0] for column in result.description or ()], result.fetchall()
+        return dict(zip(names, rows[0], strict=True)) if rows else {}
+
     @contextlib.contextmanager
     def _named(self, query: Query) -> Iterator[None]:
         """Errors inside the block carry the statement's name."""

@@ -19,7 +19,8 @@ from tieout.model.definitions import Rule, RuleSet, RuleTest
 from tieout.model.errors import Location
 from tieout.model.records import Query
 from tieout.store.engine import Limits, Store, quote
-from tieout.validation.check import judge_places, prepared
+from tieout.validation.alike import gather, judge_places
+from tieout.validation.check import prepared
 from tieout.validation.compile import compile_rules
 from tieout.validation.inventory import KINDS, Inventory
 from tieout.validation.program import Program
@@ -182,6 +183,7 @@ def _place_states(
     store: Store, inventory: Inventory, by_rule: Mapping[str, set[str]], judged: Mapping[str, str]
 ) -> Iterator[tuple[str, str, int]]:
     """(rule, source, state) for each document that a case of a rule on places gives."""
+    gather(store)
     judge_places(store, inventory)
     broken = set(store.fetch(Query("broken", 'select rule_no, invoice_id from "~broken"')).iter_rows())
     conditions = ", ".join(f"({each}) as c{n}" for n, each in enumerate(inventory.conditions))

@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import operator
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -21,9 +21,10 @@ from tieout.model.definitions import Rule, RuleSet
 from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
-from tieout.validation.compile import compile_rules, object_id, row_no
+from tieout.validation import alike
+from tieout.validation.compile import applies, compile_rules, object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
-from tieout.validation.inventory import WORKING, Inventory
+from tieout.validation.inventory import WORKING
 from tieout.validation.places import ROOT, Locator, Spots, locate
 from tieout.validation.places import WORKING as LOCATING
 from tieout.validation.program import Compiled, Plan, Program
@@ -55,7 +56,7 @@ def check(
     """
     ids = None if documents is None else sorted(set(documents))
     tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.any(name)]
-    chosen = _Packs(rule_sets)
+    chosen = _Packs(rule_sets if everywhere else _applying(store, rule_sets))
     careful: frozenset[str] | None = frozenset()
     while True:
         # Guarding a value against errors costs ten times the work, so only rules that failed on this data are guarded.
@@ -71,6 +72,18 @@ def check(
             if careful is None:
                 raise
             careful = None
+
+
+def _applying(store: Store, rule_sets: Iterable[RuleSet]) -> list[RuleSet]:
+    """The packs without those that are for no invoice that is there, and judge nothing else."""
+    known = list(rule_sets)
+    only = [each for each in known if each.applies and all("invoice" in lineage(rule.table) for rule in each.rules)]
+    if not only:
+        return known
+    counts = ", ".join(f"count_if({applies(each)}) as n{n}" for n, each in enumerate(only))
+    found = store.first(Query("packs for the invoices", f"select {counts} from invoice"))
+    idle = {id(each) for each, count in zip(only, found.values(), strict=True) if not count}
+    return [each for each in known if id(each) not in idle]
 
 
 class _Packs(tuple[RuleSet, ...]):
@@ -104,41 +117,20 @@ def _check(store: Store, plan: Plan, documents: list[str] | None, locator: Locat
     spots = Spots()
     with prepared(store, plan):
         _create_findings(store, documents)
+        if plan.inventory or any(program.table == "element" for program in plan.programs):
+            alike.gather(store)
+        among = 'invoice_id in (select invoice_id from "~documents")' if documents is not None else "true"
         for program in plan.programs:
             where = program.applies
             if documents is not None:
-                where += f' and {quoted(program.table, "invoice_id")} in (select invoice_id from "~documents")'
-            _judge(store, program, where, spots)
-        if plan.inventory and judge_places(store, plan.inventory, documents=documents is not None):
+                where += f" and {quote(program.table)}.{among}"
+            first = alike.standing_for(store, program, among) if program.table == "element" else None
+            _judge(store, program, where, spots, first=f"{where} and {first}" if first else where)
+        if plan.inventory and alike.judge_places(store, plan.inventory, documents=documents is not None):
             store.execute(plan.inventory.findings())
         if locator and store.any("document"):
             locate(store, spots, locator)
         _number(store)
-
-
-def judge_places(store: Store, inventory: Inventory, *, documents: bool = False) -> bool:
-    """Makes ``~broken``, a row for each element or document that breaks a rule on places; False where there are none.
-
-    documents: only those in the working table ``~documents``.
-    """
-    stored = quote(CANON["element"].stored)
-    listed = f"select distinct path from element_shape union select distinct path from {stored}"
-    paths = store.fetch(Query("paths", listed))["path"].to_list()
-    matches = inventory.matches(paths)
-    columns, limits = inventory.limits()
-    _put(store, "~match", "path varchar, rule_no integer, role integer, climbs integer", matches)
-    _put(store, "~limit", columns, limits)
-    for step in inventory.steps(documents, max((climbs for *_, climbs in matches), default=0)):
-        store.execute(step)
-    return bool(store.count("~broken"))
-
-
-def _put(store: Store, name: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """A working table with the rows."""
-    store.execute(Query(name, f"create or replace temp table {quote(name)} ({columns})"))
-    if rows:
-        with store.registered(pl.DataFrame(rows, orient="row", infer_schema_length=None)) as view:
-            store.execute(Query(name, f"insert into {quote(name)} select * from {quote(view)}"))
 
 
 @contextlib.contextmanager
@@ -154,7 +146,7 @@ def prepared(store: Store, plan: Plan) -> Iterator[None]:
                 store.execute(step)
         yield
     finally:
-        for name in (*plan.working, *WORKING, *LOCATING, "~documents", "~hits", "~finding"):
+        for name in (*plan.working, *WORKING, *alike.WORKING, *LOCATING, "~documents", "~hits", "~finding"):
             store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
 
 
@@ -196,13 +188,14 @@ def _create_findings(store: Store, documents: list[str] | None) -> None:
             )
 
 
-def _judge(store: Store, program: Program, where: str, spots: Spots) -> None:
+def _judge(store: Store, program: Program, where: str, spots: Spots, *, first: str) -> None:
+    """Writes what the rows break; first: the condition for rows among which every rule that fires does so."""
     for start in range(0, len(program.rules), RULES_A_STATEMENT):
         part = replace(program, rules=program.rules[start : start + RULES_A_STATEMENT])
         try:
-            fired = _fired(store, part, where)
+            fired = _fired(store, part, first)
         except StoreError as exc:
-            raise _RulesFailed(_failing(store, part, where), exc) from exc
+            raise _RulesFailed(_failing(store, part, first), exc) from exc
         if fired:
             hits, findings = findings_of(program, fired, where, spots)
             try:
@@ -216,7 +209,7 @@ def _fired(store: Store, program: Program, where: str) -> list[Compiled]:
     """The rules that at least one row breaks."""
     query, pairs = program.gate(where)
     # Over no rows at all count_if is null.
-    counts = {name: count or 0 for name, count in store.fetch(query).row(0, named=True).items()}
+    counts = {name: count or 0 for name, count in store.first(query).items()}
     broken = [counts[second] if first is None else counts[first] - counts[second] for first, second in pairs]
     return [rule for rule, count in zip(program.rules, broken, strict=True) if count]
 

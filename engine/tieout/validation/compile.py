@@ -20,7 +20,7 @@ from tieout.validation.inventory import KINDS, Inventory, Judged
 from tieout.validation.program import Compiled, Plan, Program, Value
 from tieout.validation.rows import Codes, Groups, Rows, Step, lineage, quoted, text_literal
 
-__all__ = ["compile_rules", "object_id", "row_no"]
+__all__ = ["applies", "compile_rules", "object_id", "row_no"]
 
 
 def object_id(table: str) -> str:
@@ -115,6 +115,11 @@ def _applies(rule_set: RuleSet, table: str, rows: Rows) -> str:
     if not rule_set.applies or "invoice" not in lineage(table):
         return "true"
     rows.need("invoice")
+    return applies(rule_set)
+
+
+def applies(rule_set: RuleSet) -> str:
+    """The invoices a pack is for, as a condition on their table."""
     conditions = []
     if prefixes := rule_set.applies.get("specification"):
         column = quoted("invoice", "specification_identifier")

@@ -101,12 +101,13 @@ class Inventory:
             )  # fmt: skip
         return _LIMITS, rows
 
-    def steps(self, documents: bool, climbs: int) -> Iterator[Query]:
+    def steps(self, among: str | None, climbs: int) -> Iterator[Query]:
         """From ``~match`` (path, rule_no, role, climbs) and ``~limit`` to ``~failed``: a row a rule and element that breaks it.
 
-        climbs: the longest way in ``~match`` from an enclosing element up to the judged one.
+        among: the table of the documents, all without it. climbs: the longest way in ``~match`` from an enclosing element up
+            to the judged one.
         """
-        chosen = ' and e.invoice_id in (select invoice_id from "~documents")' if documents else ""
+        chosen = f' and e.invoice_id in (select invoice_id from "{among}")' if among else ""
         yield Query("~place", _PLACED.format(table="~place", where=f"role <> {OUTER} and climbs <= 0", chosen=chosen))
         if climbs > 0:
             yield Query("~climbing", _PLACED.format(table="~climbing", where="climbs > 0", chosen=chosen))
@@ -126,20 +127,42 @@ class Inventory:
         if climbs > 0:
             yield Query("~place climbed", 'insert into "~place" select * from "~climbing"')
         yield Query("~failed", _FAILED)
-        yield Query("~broken", self._broken(chosen.replace("e.invoice_id", quoted("invoice", "invoice_id"))))
 
-    def _broken(self, chosen: str) -> str:
-        """The rows of ``~failed`` in documents that the rule judges, with the source of the document."""
-        listed = ",\n  ".join(f"({condition}) as c{n}" for n, condition in enumerate(self.conditions))
+    def suspects(self) -> Query:
+        """Makes ``~suspect``: the documents of ``~alike`` for which one that is built alike broke a rule that judges them."""
+        failed = _ON_DOCUMENTS.replace("from d", 'from "~standing" d')
+        return Query(
+            "~suspect",
+            'create or replace temp table "~suspect" as\n'
+            f"with f as (select distinct invoice_id as standing, rule_no from ({failed})),\n"
+            f"d as (select {quoted('invoice', 'invoice_id')} as invoice_id, {self._listed}\nfrom {self.source}\n"
+            f'where {quoted("invoice", "invoice_id")} in (select invoice_id from "~alike" join f using (standing)))\n'
+            'select distinct d.invoice_id from d join "~alike" using (invoice_id) join f using (standing)\n'
+            f'join "~limit" l using (rule_no) where {self._held}',
+        )
+
+    @property
+    def _listed(self) -> str:
+        return ",\n  ".join(f"({condition}) as c{n}" for n, condition in enumerate(self.conditions))
+
+    @property
+    def _held(self) -> str:
+        """Whether the rule of a row of ``~limit`` judges the document of a row of d."""
         held = " ".join(f"when {n} then d.c{n}" for n in range(len(self.conditions)))
-        return (
+        return f"case l.condition {held} end"
+
+    def broken(self, among: str | None) -> Query:
+        """Makes ``~broken``: the rows of ``~failed`` in documents that the rule judges, with the source of the document."""
+        chosen = f' and {quoted("invoice", "invoice_id")} in (select invoice_id from "{among}")' if among else ""
+        return Query(
+            "~broken",
             'create or replace temp table "~broken" as\n'
             f"with d as (select {quoted('invoice', 'invoice_id')} as invoice_id, {quoted('invoice', 'source')} as source,\n"
-            f"  {quoted('invoice', 'line')} as first_line,\n  {listed}\nfrom {self.source}\nwhere true{chosen}),\n"
+            f"  {quoted('invoice', 'line')} as first_line,\n  {self._listed}\nfrom {self.source}\nwhere true{chosen}),\n"
             f"f as ({_ON_DOCUMENTS})\n"
             "select f.*, d.source, coalesce(f.line, d.first_line) as at_line\n"
             'from f join d using (invoice_id) join "~limit" l using (rule_no)\n'
-            f"where case l.condition {held} end"
+            f"where {self._held}",
         )
 
     def findings(self) -> Query:

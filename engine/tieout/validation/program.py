@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -60,6 +61,11 @@ class Compiled:
         return (self.when, both) if self.rule.on_null == "fail" else (None, self.fails)
 
 
+# Working tables of groups, texts and other rows, and what differs from document to document.
+_OTHERS = re.compile(r'"~(?!code_list"|valid_)|"element"\."(?:source|line)"|\browid\b')
+_INVOICE = re.compile(r'"invoice"\."(\w+)"')
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """All rules of one pack on one table."""
@@ -71,6 +77,17 @@ class Program:
     applies: str
     """Which rows the pack is for; 'true' for all."""
     rules: tuple[Compiled, ...]
+
+    @property
+    def alike(self) -> list[str] | None:
+        """The columns of the invoice that rules on elements read; None where they tell apart documents built alike."""
+        texts = [self.source, self.applies, *(text for rule in self.rules for text in (rule.when, rule.holds))]
+        columns: set[str] = set()
+        for text in texts:
+            if _OTHERS.search(text) or "try(" in text:
+                return None
+            columns.update(_INVOICE.findall(text))
+        return sorted(columns - {"invoice_id"})
 
     def gate(self, where: str) -> tuple[Query, list[tuple[str | None, str]]]:
         """A query of one row of counts, and for each rule the two columns whose difference is its broken rows.
