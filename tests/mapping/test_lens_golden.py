@@ -86,8 +86,9 @@ def test_a_golden_document_is_written_element_for_element(name):
 
 
 def _only_beside(column: str) -> bool:
-    """What is only read: the gross price's own base quantity, what a sub-line stands in, what EN 16931 lacks."""
-    return column.startswith(
+    """What is only read (the gross price's own base quantity, what a sub-line stands in, what EN 16931 lacks), and what
+    stands where it should not."""
+    return column.endswith("_plain_scheme") or column.startswith(
         ("item_gross_price_base_quantity", "parent_sub_invoice_line", "parent_line", "line_delivery")
     )
 

@@ -141,6 +141,9 @@ def fitting(name: str, tables: dict[str, list[dict[str, object]]]) -> dict[str, 
         for row in tables["vat_total"]:
             row.setdefault("vat_total_amount", Decimal(1))
             row.setdefault("vat_total_currency_code", "EUR")
+    for row in [invoice, *tables.get("seller_identifier", [])]:
+        for column in [each for each in row if each.endswith("_plain_scheme")]:
+            row[column.replace("_plain", "")] = row[column]  # it says where the scheme stands
     for row in tables.get("invoice_note", []):
         row.setdefault("invoice_note", "note")
         row["invoice_note"] = str(row["invoice_note"]).lstrip("# \t\r\n") or "x"

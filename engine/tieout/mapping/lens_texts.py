@@ -14,7 +14,7 @@ from tieout.mapping.values import SPACE
 from tieout.model.canon import CANON
 from tieout.model.definitions import Mapping
 
-__all__ = ["WRITTEN", "with_texts"]
+__all__ = ["WRITTEN", "Rows", "with_texts"]
 
 Rows: TypeAlias = Sequence[Dict[str, Any]]
 

@@ -88,6 +88,7 @@ buyer_name | text | BT-44 | The full name of the buyer.
 buyer_trading_name | text | BT-45 | A name by which the buyer is known, other than the buyer name.
 buyer_identifier | identifier | BT-46 | An identifier of the buyer.
 buyer_identifier_scheme | code | BT-46-1 | The scheme of the buyer identifier.
+buyer_identifier_plain_scheme | code | - | Its scheme where it stands among those without one (CII, ram:ID).
 buyer_legal_registration_identifier | identifier | BT-47 | The buyer's identifier issued by an official registrar.
 buyer_legal_registration_identifier_scheme | code | BT-47-1 | The scheme of the buyer's legal registration identifier.
 buyer_vat_identifier | identifier | BT-48 | The buyer's VAT identifier; the 购方税号 of a Chinese invoice.
@@ -109,6 +110,7 @@ buyer_contact_email_address | text | BT-58 | The buyer contact's e-mail address.
 payee_name | text | BT-59 | The name of the payee, where it is not the seller.
 payee_identifier | identifier | BT-60 | An identifier of the payee.
 payee_identifier_scheme | code | BT-60-1 | The scheme of the payee identifier.
+payee_identifier_plain_scheme | code | - | Its scheme where it stands among those without one (CII, ram:ID).
 payee_legal_registration_identifier | identifier | BT-61 | The payee's identifier issued by an official registrar.
 payee_legal_registration_identifier_scheme | code | BT-61-1 | The scheme of the payee's legal registration identifier.
 has_payee | boolean | BG-10 | Whether the payee group is there at all.
@@ -182,6 +184,7 @@ TABLES = (
         + """
 seller_identifier | identifier | BT-29 | An identification of the seller.
 seller_identifier_scheme | code | BT-29-1 | The scheme of the seller identifier.
+seller_identifier_plain_scheme | code | - | Its scheme where it stands among those without one (CII, ram:ID).
 """
         + _PLACE,
         key=("invoice_id", "row_no"),
