@@ -1,5 +1,6 @@
 """Rows of a query from SQLite and from a real PostgreSQL."""
 
+import contextlib
 import datetime as dt
 import sqlite3
 import warnings
@@ -16,7 +17,7 @@ pytest.importorskip("adbc_driver_manager", reason="database drivers are not inst
 
 @pytest.fixture
 def sqlite(tmp_path):
-    with sqlite3.connect(tmp_path / "erp.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "erp.db")) as connection, connection:
         connection.execute("create table item (id text, amount text, due date)")
         connection.executemany(
             "insert into item values (?, ?, ?)", [("0001", "118.00", "2024-09-02"), ("0002", None, None)]
