@@ -22,7 +22,6 @@ def sqlite(tmp_path):
         connection.executemany(
             "insert into item values (?, ?, ?)", [("0001", "118.00", "2024-09-02"), ("0002", None, None)]
         )
-    connection.close()
     return tmp_path
 
 
