@@ -89,7 +89,9 @@ class Books:
         self.holder = "here"
         self.written = folder
 
-    def issue(self, *lines, check=no_country, parties=PARTIES, documents=(), as_of=AS_OF, **settings) -> Store:
+    def issue(
+        self, *lines, check=no_country, parties=PARTIES, documents=(), ledger=None, as_of=AS_OF, **settings
+    ) -> Store:
         """The store of a run that has issued what it could; its files are in ``written``."""
         self.runs += 1
         self.written = self.folder / f"run{self.runs}" / "issued"
@@ -97,8 +99,9 @@ class Books:
         if lines:
             store.append("billing_line", frame(lines))
         store.append("party", frame(parties))
-        if documents:
-            store.append("document", frame(documents))
+        for name, rows in {"document": documents, **(ledger or {})}.items():
+            if rows:
+                store.append(name, frame(rows))
         generate.issue(
             store,
             mappings=self.mappings,

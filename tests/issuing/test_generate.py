@@ -17,6 +17,19 @@ from tieout.store.engine import Store
 from tieout.store.register import gaps, pending_numbers
 from tieout.validation import check as validation
 
+# An invoice of last year, which credit notes correct.
+OLD = {
+    "cleared_item": [
+        {
+            "cleared_item_id": "1",
+            "ledger": "receivable",
+            "reference": "NW-2025-00001",
+            "amount": "500",
+            "currency": "EUR",
+        }
+    ]
+}
+
 
 def rules(store, document):
     found = store.table("finding").filter(pl.col("object_id") == document)
@@ -52,6 +65,7 @@ def test_what_was_written_reads_back_as_the_rows_of_the_run(books):
         ),
         line("9002", billing_kind="credit_note", corrects_invoice="NW-2025-00001", payment_terms="wird verrechnet"),
         line("9003", party_id="200", vat_category_code="K", vat_rate="0", vat_exemption_reason="intra-Community"),
+        ledger=OLD,
     )
     collector = Collector()
     for invoice_id, mapping in store.table("invoice").select("invoice_id", "mapping").iter_rows():
@@ -214,6 +228,7 @@ def test_issued_invoices_pass_the_shipped_rules(books):
         line("9005", party_id="300"),
         line("9006", billing_kind="credit_note", corrects_invoice="NW-2025-00001"),
         check=check,
+        ledger=OLD,
     )
     stopped = {document for document, (_, status) in issued(store).items() if status == "invalid"}
     assert stopped == {"9004", "9005"}

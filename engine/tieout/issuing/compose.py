@@ -184,7 +184,7 @@ def documents(as_of: dt.date) -> Query:
     return Query(
         "billing documents in order",
         """
-select billing_document, invoice_number, issue_date, is_credit, party_id, currency, total, document_total, rounding, conflicts, has_repeated_lines, has_kind,
+select billing_document, invoice_number, corrects_invoice, issue_date, is_credit, party_id, currency, total, document_total, rounding, conflicts, has_repeated_lines, has_kind,
        is_known, party_source, party_line, coalesce(issue_date > $as_of, false) as is_early, source, line
 from issuing_head order by issue_date nulls last, billing_document
 """,

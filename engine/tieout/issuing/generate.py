@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.issuing import compose, findings, proof
+from tieout.issuing import compose, credit, findings, proof
 from tieout.issuing.compose import Profile
 from tieout.issuing.origin import Origins
 from tieout.model.definitions import Mapping
@@ -86,10 +86,13 @@ def commit(journal: Journal, store: Store, *, run_id: str) -> int:
     rows = store.fetch(
         Query(
             "issued documents",
-            "select series, number, invoice_number, billing_document, sha256, file "
+            "select series, number, invoice_number, billing_document, sha256, file, coalesce(currency, '') as currency "
             "from issued_document where status = 'issued' order by series, number",
         )
     ).to_dicts()
+    amounts = credit.amounts_by_invoice(store) if rows else {}
+    for row in rows:
+        row["amounts"] = {name: format(amount, "f") for name, amount in amounts[row["file"]].items()}
     new = 0
     for series, group in itertools.groupby(rows, key=lambda row: str(row["series"])):
         documents = [Issued(**{key: value for key, value in row.items() if key != "series"}) for row in group]
@@ -158,6 +161,10 @@ class _Issuing:
         self.origins = Origins(self.mappings, dict(self.store.fetch(read_by).iter_rows()))
         found = self._judge(documents, [each for each in documents if each not in recorded])
         stopped = {each.object_id for each in found if each.severity == "fatal"}
+        passed = [each for each in documents if each not in recorded and each not in stopped]
+        too_much = credit.judge(self.store, self.journal, documents, passed, holder=self.holder)
+        found += too_much
+        stopped |= {each.object_id for each in too_much}
         fresh = [each for each in documents if each not in recorded and each not in stopped]
 
         names = self._named(fresh, {each: documents[each]["invoice_number"] for each in fresh})

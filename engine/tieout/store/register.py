@@ -9,8 +9,8 @@ another has reserved and not confirmed yet is given back only long after, when t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tieout.model.errors import StoreError
@@ -44,6 +44,9 @@ class Issued:
     number: int
     sha256: str
     file: str
+    amounts: Mapping[str, str] = field(default_factory=dict)
+    """The total with VAT and the taxable amount of each rate, of which credit notes take."""
+    currency: str = ""
 
 
 def register_run(
@@ -199,6 +202,7 @@ def issue_documents(
                         "sha256": each.sha256,
                         "file": each.file,
                         "run_id": run_id,
+                        **({"amounts": dict(each.amounts), "currency": each.currency} if each.amounts else {}),
                     },
                 )
             )

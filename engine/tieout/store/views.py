@@ -26,6 +26,8 @@ __all__ = ["view_statements"]
 # Events that change no view: what was told to an ERP, how far a source was read, what was kept in the archive.
 RECORDED = frozenset(
     {
+        "credit_reserved",
+        "credit_released",
         "write_intended",
         "write_done",
         "write_failed",
