@@ -5,7 +5,7 @@ Reads sealed runs and the journal; what a run says as the one before it is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tieout.model.errors import TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
 from tieout.store.engine import Store
+from tieout.store.fold import Event
 from tieout.store.journal import Journal
 from tieout.verify import read_manifest
 from tieout.workspace import Home
@@ -23,13 +24,17 @@ __all__ = ["Moment", "trace"]
 ROUNDS = 4
 
 
-@dataclass(frozen=True, slots=True, order=True)
+# What comes first of what happened at one instant, as a run and what follows it do things.
+ORDER = ("ledger", "rules", "issue", "platform", "payment", "status", "exception", "case", "erp")
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """One thing that happened or was found: when (UTC, ISO), in which system, and what."""
 
     at: str
     place: str
-    """ledger, issue, rules, platform, payment, exception, case or status."""
+    """ledger, rules, issue, platform, payment, status, exception, case or erp (what we wrote into it)."""
     text: str
     document: str = ""
     """A file that shows it, relative to the workspace."""
@@ -59,14 +64,21 @@ _FOUND = (
     (
         "ledger",
         "select 'booked: item ' || open_item_id || ', ' || coalesce(reference, '') as text, amount, currency, "
-        "'open ' || open_amount as more, source as document from open_item "
+        "'' as more, open_amount as left_open, source as document from open_item "
         "where open_item_id in (from seen) or reference in (from seen) order by open_item_id",
     ),
     (
         "issue",
         "select status || ' as ' || coalesce(invoice_number, 'no number') || ' from billing document ' "
         "|| billing_document as text, amount, currency, coalesce(mapping, '') as more, file as document "
-        "from issued_document where billing_document in (from seen) or invoice_number in (from seen) order by 1",
+        "from issued_document where status <> 'unchanged' and (billing_document in (from seen) or invoice_number in (from seen)) "
+        "order by 1",
+    ),
+    (
+        "issue",
+        "select i.invoice_number || ' corrects ' || p.preceding_invoice_reference as text, null as amount, null as currency, "
+        "'' as more, i.invoice_id as document from preceding_invoice p join invoice i using (invoice_id) "
+        "where i.invoice_number in (from seen) and p.preceding_invoice_reference is not null order by 1",
     ),
     (
         "rules",
@@ -108,7 +120,8 @@ def trace(home: Home, journal: Journal, object_id: str) -> list[Moment]:
     moments = [*_of_runs(runs, names), *_of_journal(journal, names)]
     if not moments:
         raise TieoutError(f"{object_id}: nothing is known of it in {home.folder}")
-    return sorted(moments, key=lambda each: each.at)
+    # By the second: a run knows no finer, and what follows it in that second follows it here.
+    return sorted(moments, key=lambda each: (each.at[:19], ORDER.index(each.place), each.at.rstrip("Z")))
 
 
 def _names(runs: list[Path], journal: Journal, object_id: str) -> set[str]:
@@ -147,61 +160,80 @@ def _of_runs(runs: list[Path], names: set[str]) -> Iterator[Moment]:
 
 
 def _text(row: Mapping[str, Any]) -> str:
-    money = (
-        f", {display(row['amount'], row['currency'])} {row['currency'] or ''}".rstrip()
-        if row["amount"] is not None
-        else ""
-    )
-    return f"{row['text']}{money}{', ' + row['more'] if row['more'] else ''}"
+    def money(amount: Any, before: str = "") -> str:
+        return (
+            "" if amount is None else f", {before}{display(amount, row['currency'])} {row['currency'] or ''}".rstrip()
+        )
+
+    more = f", {row['more']}" if row["more"] else ""
+    return f"{row['text']}{money(row['amount'])}{money(row.get('left_open'), 'open ')}{more}"
 
 
 def _of_journal(journal: Journal, names: set[str]) -> Iterator[Moment]:
     with journal.reading() as session:
-        streams: dict[str, str] = {}
+        streams: dict[str, tuple[str, str]] = {}
         for row in session.rows("transmission", document_id=sorted(names)):
-            streams[f"transmission:{row['transmission_id']}"] = row["platform"]
+            streams[f"transmission:{row['transmission_id']}"] = (row["platform"], row["invoice_number"])
         for case in session.cases():
             if {case.object_id, case.related_id} & names:
-                streams[f"case:{case.case_id}"] = case.reason
+                streams[f"case:{case.case_id}"] = (case.reason, case.case_id)
         for name in sorted(names):
-            streams[f"document:{name}"] = ""
+            streams[f"document:{name}"] = ("", "")
         for stream, what in streams.items():
             for event in session.events(stream):
-                if stream.startswith("transmission:"):
-                    yield _transmission(event, what)
-                elif stream.startswith("case:"):
-                    words = event.kind.removeprefix("case_").replace("_", " ")
-                    text = f"{what} {stream[5:]} {words} by {event.actor}" + (
-                        f": {event.reason}" if event.reason else ""
-                    )
-                    yield Moment(event.instant, "case", text)
-                else:
-                    number = event.payload.get("invoice_number", "")
-                    file = f"runs/{event.payload.get('run_id', '')}/{event.payload.get('file', '')}"
-                    yield Moment(
-                        event.instant,
-                        "issue",
-                        f"{number} on record as issued, sha256 {event.payload['sha256'][:16]}",
-                        file,
-                    )
+                yield _TOLD[stream.partition(":")[0]](event, *what)
+        for event in session.events_under("write:"):
+            _, system, operation, key = event.stream.split(":", 3)
+            if set(key.split("/")) & names and event.kind != "write_intended":
+                yield _written(event, system, operation, key)
 
 
-def _transmission(event: Any, platform: str) -> Moment:
+def _transmission(event: Event, platform: str, number: str) -> Moment:
     payload = event.payload
-    words = event.kind.removeprefix("transmission_").replace("returned", "prepared again")
-    parts = [f"{words}: {platform}" if event.kind != "transmission_sent" else f"being sent to {platform}"]
-    for key, label in (
-        ("invoice_number", "invoice"),
-        ("platform_id", "its number"),
-        ("document_number", "legal number"),
-        ("code", "code"),
-        ("message", "says"),
-        ("said_at", "said at"),
-        ("session", "session"),
-    ):
+    words = event.kind.removeprefix("transmission_")
+    said = {
+        "prepared": f"prepared for {platform}",
+        "sent": f"being sent to {platform}",
+        "returned": f"not taken by {platform}, prepared again",
+        "dead": f"given up: it could not be delivered to {platform}",
+        "stored": f"legal document of {platform} stored",
+    }.get(words, f"{words} by {platform}" if words != "delivered" else f"taken by {platform}")
+    parts = [f"{number} {said}"]
+    for key, label in (("platform_id", "its number"), ("document_number", "legal number"), ("session", "session")):
         if payload.get(key):
             parts.append(f"{label} {payload[key]}")
-    document = payload.get("file", "")
-    if payload.get("stored"):
-        document = f"platforms/{payload['stored']}"
-    return Moment(event.instant, "platform", ", ".join(parts) + f" ({event.actor})", document)
+    if words in ("rejected", "dead", "returned") and payload.get("code") not in (None, words):
+        parts.append(f"code {payload['code']}")
+    if payload.get("message"):
+        parts.append(f"it says: {payload['message'].rstrip('.')}")
+    if payload.get("said_at") and payload["said_at"][:16] != event.instant[:16]:
+        parts.append(f"said at {payload['said_at'][:19]}")
+    document = payload.get("file") or (f"platforms/{payload['stored']}" if payload.get("stored") else "")
+    return Moment(
+        event.instant, "platform", f"{', '.join(parts)} ({event.actor})", document or f"logs/{platform}.jsonl"
+    )
+
+
+def _case(event: Event, reason: str, case_id: str) -> Moment:
+    words = event.kind.removeprefix("case_").replace("_", " ")
+    # What it was opened for stands beside it, as the exception.
+    said = "" if words == "opened" else event.reason or event.payload.get("text", "")
+    return Moment(event.instant, "case", f"{reason} {case_id} {words} by {event.actor}{f': {said}' if said else ''}")
+
+
+def _document(event: Event, *_: str) -> Moment:
+    payload = event.payload
+    text = f"{payload.get('invoice_number', '')} on record as issued, sha256 {payload['sha256'][:16]}"
+    return Moment(event.instant, "issue", text, f"runs/{payload.get('run_id', '')}/{payload.get('file', '')}")
+
+
+def _written(event: Event, system: str, operation: str, key: str) -> Moment:
+    if event.kind == "write_done":
+        how = "was there already" if event.payload.get("found") else "written"
+        return Moment(event.instant, "erp", f"{operation} {key} {how} in {system}")
+    unsure = "nobody knows whether it was written" if event.payload.get("perhaps") else "refused"
+    text = f"{operation} {key} in {system}: {unsure}: {event.payload.get('message', '')}"
+    return Moment(event.instant, "erp", text)
+
+
+_TOLD: Mapping[str, Callable[..., Moment]] = {"transmission": _transmission, "case": _case, "document": _document}

@@ -55,8 +55,10 @@ def tell(store: Store, journal: Journal, *, as_of: dt.date) -> int:
 def refusals(store: Store, journal: Journal, *, as_of: dt.date) -> int:
     """Raises ``rejected_by_platform`` with the platform's own words for what was refused or given up; how many.
 
-    Not where the four corners have raised it already for the invoice that the ledger booked.
+    Not where the four corners have raised it already for the invoice that the ledger booked, nor where an invoice that
+    corrects it was accepted since.
     """
+    said = _said(journal, as_of)
     known: set[Any] = set(
         store.fetch(
             Query(
@@ -67,6 +69,15 @@ def refusals(store: Store, journal: Journal, *, as_of: dt.date) -> int:
         .to_series()
         .to_list()
     )
+    accepted = {row["invoice_number"] for row in said if row["state"] == "accepted"}
+    corrections = store.fetch(
+        Query(
+            "corrections",
+            "select i.invoice_number, p.preceding_invoice_reference from preceding_invoice p join invoice i using (invoice_id) "
+            "where i.document_kind = 'invoice' and i.direction = 'issued' order by all",
+        )
+    )
+    known |= {old for new, old in corrections.iter_rows() if new in accepted}
     rows = [
         {
             "exception_id": exception_id("rejected_by_platform", "issued_document", row["document_id"]),
@@ -92,7 +103,7 @@ def refusals(store: Store, journal: Journal, *, as_of: dt.date) -> int:
             ),
             "source": row["file"],
         }
-        for row in _said(journal, as_of)
+        for row in said
         if row["state"] in ("rejected", "dead") and row["invoice_number"] not in known
     ]
     if rows:
