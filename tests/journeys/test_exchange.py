@@ -91,7 +91,7 @@ def test_a_refused_invoice_is_an_exception_of_the_next_run_with_the_platforms_wo
         assert told == tracing.trace(workspace.home, journal, row["document_id"])
         assert journal.verify().holds
     text = "\n".join(each.text for each in told)
-    for part in ("issued as", "being sent to access_point", "delivered", "rejected", "rejected_by_platform", number):
+    for part in ("issued as", "being sent to access_point", "taken by", "rejected", "rejected_by_platform", number):
         assert part in text
     log = (folder / "logs" / "access_point.jsonl").read_text("utf-8")
     assert "rehearsal" not in log and 'access_token": "***' in log.replace('\\"', '"')
