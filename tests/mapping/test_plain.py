@@ -9,7 +9,7 @@ from tests.mapping.test_inventory import LENS, trees
 from tieout.formats.xml import parse
 from tieout.mapping import plain
 from tieout.mapping.lens import Collector
-from tieout.mapping.plain import opened
+from tieout.mapping.skeleton import opened
 from tieout.model.errors import FormatError
 
 OPEN = '<Doc xmlns="urn:a" xmlns:x="urn:x" xmlns:y="urn:y">'

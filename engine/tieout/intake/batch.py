@@ -38,12 +38,9 @@ class Gathered:
             self.rows += frame.height
 
     def batch(self) -> Batch:
-        counts: dict[str, int] = {}
         frames = {name: pl.concat(parts, how="diagonal_relaxed") for name, parts in self.frames.items()}
-        for frame in frames.values():
-            if "source" in frame.columns:
-                for uri, rows in frame.group_by("source").len().iter_rows():
-                    counts[uri] = counts.get(uri, 0) + rows
+        sources = [frame["source"].cast(pl.String) for frame in frames.values() if "source" in frame.columns]
+        counts: dict[str, int] = dict(pl.concat(sources).value_counts().iter_rows()) if sources else {}
         for row in self.documents:
             row["row_count"] = counts.get(row["document_id"], 0)
         if self.documents:

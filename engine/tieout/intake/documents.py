@@ -13,7 +13,7 @@ from tieout.intake import detect
 from tieout.intake.batch import Gathered
 from tieout.mapping.inventory import Shapes
 from tieout.mapping.lens import Collector, Lens, of_root, pick
-from tieout.mapping.plain import opened
+from tieout.mapping.skeleton import opened
 from tieout.model.definitions import Mapping
 from tieout.model.errors import FormatError
 from tieout.model.records import Document

@@ -42,9 +42,11 @@ def odd_texts(column: Column, kind: Kind, texts: Sequence[Any], made: Sequence[A
         return [n for n, text in enumerate(texts) if text is not None]
     if column.sql_type.startswith("DECIMAL") or column.type in _SHOWN:
         return _outside(_SHOWN.get(column.type, _NUMBER), texts)
-    if column.sql_type == "VARCHAR" and not kind.match and not kind.codes and made != texts:
-        return [n for n, (text, shown) in enumerate(zip(texts, made, strict=True)) if text != shown]
-    return []
+    if column.sql_type != "VARCHAR" or kind.match or kind.codes:
+        return []
+    if isinstance(made, pl.Series):
+        return (made != pl.Series(texts, dtype=pl.String)).arg_true().to_list()
+    return [n for n, (text, shown) in enumerate(zip(texts, made, strict=True)) if text != shown]
 
 
 def _outside(form: re.Pattern[str], texts: Sequence[Any]) -> list[int]:

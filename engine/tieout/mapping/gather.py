@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,8 +35,9 @@ _Turn: TypeAlias = tuple[int, int]
 class _Parts:
     """All parts of one pattern."""
 
-    heads: list[tuple[int, ...]] = field(default_factory=list)
-    """Document, number to add, own number, first line, then the first row of each scope it opens and the rows open before."""
+    heads: array[int] = field(default_factory=partial(array, "q"))
+    """One after the other for each part: document, number to add, own number, first line, then the first row of each scope it
+    opens and the rows open before."""
     texts: list[Sequence[str]] = field(default_factory=list)
     lines: dict[int, list[int]] = field(default_factory=dict)
 
@@ -115,42 +118,43 @@ class Gathered:
         if found is None:
             found = self._parts[pattern] = _Parts()
         if lines is not None:
-            found.lines[len(found.heads)] = lines
-        sizes = self.sizes
-        head = [document, base, number, line]
-        outer = [sizes[scope] - 1 for scope in pattern.outer if scope]
+            found.lines[len(found.texts)] = lines
+        sizes, append = self.sizes, found.heads.append
+        found.heads.extend((document, base, number, line))
+        outer = [sizes[scope] - 1 for scope in pattern.outer_rows] if pattern.outer_rows else ()
         for scope, count in pattern.opens:
-            head.append(sizes[scope])
+            append(sizes[scope])
             sizes[scope] += count
-        found.heads.append((*head, *outer))
+        for row in outer:
+            append(row)
         found.texts.append(texts)
 
     # --- columns ---
 
     def cells(self) -> Cells:
         """The columns of all documents."""
-        parents: list[list[int]] = [[0] * size for size in self.sizes]
-        lines: list[list[int]] = [[0] * size for size in self.sizes]
-        parents[0], lines[0] = list(range(self.documents)), self._lines
+        parents = [np.zeros(size, dtype=np.int64) for size in self.sizes]
+        lines = [np.zeros(size, dtype=np.int64) for size in self.sizes]
+        parents[0] = np.arange(self.documents)
+        lines[0] = np.array(self._lines, dtype=np.int64)
         chunks: dict[tuple[int, int], list[_Chunk]] = defaultdict(list)
         notes: list[_Note] = []
         for pattern, parts in self._parts.items():
-            documents, bases, _, first_lines, *rest = zip(*parts.heads, strict=True)
-            starts = {scope: rest[n] for n, (scope, _) in enumerate(pattern.opens)}
-            inner = iter(rest[len(pattern.opens) :])
-            rows: list[Sequence[int]] = [next(inner) if scope else documents for scope in pattern.outer]
-            once = [len(each) == 1 or len(set(each)) == len(each) for each in rows]
+            heads = _heads(parts)
+            first_lines = heads[:, 3]
+            starts = {scope: heads[:, 4 + n] for n, (scope, _) in enumerate(pattern.opens)}
+            inner = iter(range(4 + len(pattern.opens), heads.shape[1]))
+            numbers = [heads[:, next(inner)] if scope else heads[:, 0] for scope in pattern.outer]
             for scope, parent, at, position in pattern.rows:
-                own = [start + position for start in starts[scope]] if position else starts[scope]
-                up, line, above = parents[scope], lines[scope], rows[parent]
-                relative = pattern.lines[at]
-                for row, outer, first in zip(own, above, first_lines, strict=True):
-                    up[row] = outer
-                    line[row] = first + relative
+                own = starts[scope] + position
+                parents[scope][own] = numbers[parent]
+                lines[scope][own] = first_lines + pattern.lines[at]
                 for n, told in parts.lines.items():
-                    line[own[n]] = told[at]
-                rows.append(own)
-                once.append(True)
+                    lines[scope][own[n]] = told[at]
+                numbers.append(own)
+            documents, bases = heads[:, 0].tolist(), heads[:, 1].tolist()
+            rows: list[list[int]] = [each.tolist() for each in numbers]
+            once = [n >= len(pattern.outer) or len(set(each)) == len(each) for n, each in enumerate(rows)]
             for row, scope, index in pattern.marks:
                 chunks[scope, index].append((rows[row], Same("1", len(bases)), bases, -1, once[row]))
             columns = list(zip(*parts.texts, strict=True))
@@ -162,7 +166,7 @@ class Gathered:
                     if not isinstance(values, list):
                         values = list(values)
                     if made.problem or (made.value != values[n] and take.kind.shows(made.value)):
-                        line_no = parts.lines[n][at] if n in parts.lines else first_lines[n] + pattern.lines[at]
+                        line_no = parts.lines[n][at] if n in parts.lines else int(first_lines[n]) + pattern.lines[at]
                         turn = (bases[n], order)
                         notes.append(_Note(slot, rows[row][n], documents[n], turn, values[n], made, take, line_no))
                     values[n] = made.value
@@ -181,7 +185,9 @@ class Gathered:
                     note.settled.severity, note.line, note.document)
             for note in notes if note.settled.problem
         ]  # fmt: skip
-        return Cells(self._scopes, parents, lines, counted.texts, problems, raw, stocked=True)
+        above: list[list[int]] = [each.tolist() for each in parents]
+        starting: list[list[int]] = [each.tolist() for each in lines]
+        return Cells(self._scopes, above, starting, counted.texts, problems, raw, stocked=True)
 
     def places(self, names: Sequence[str]) -> pl.DataFrame:
         """The rows of ``element_place``; names: invoice_id by document."""
@@ -189,7 +195,7 @@ class Gathered:
         for pattern, parts in self._parts.items():
             if not pattern.numbers:
                 continue
-            heads = np.array([head[:4] for head in parts.heads], dtype=np.int64)
+            heads = _heads(parts)
             block = np.empty((len(heads), len(pattern.numbers), 5), dtype=np.int64)
             documents, bases, numbers, first_lines = (heads[:, n, None] for n in range(4))
             block[:, :, 0] = documents
@@ -208,6 +214,10 @@ class Gathered:
             pl.Series(name, table[:, n]) for n, name in enumerate(("element_no", "shape", "first_no", "line"), 1)
         ]
         return pl.DataFrame([ids, *columns])
+
+
+def _heads(parts: _Parts) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    return np.frombuffer(parts.heads, dtype=np.int64).reshape(len(parts.texts), -1)
 
 
 def _unlike(take: Take, values: Texts, settled: dict[tuple[int, str], Settled]) -> Iterator[tuple[int, Settled]]:

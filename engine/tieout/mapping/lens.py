@@ -18,7 +18,8 @@ from tieout.mapping.lens_compile import Plan, compile_plan, texts_of
 from tieout.mapping.lens_read import read_tables
 from tieout.mapping.lens_write import write
 from tieout.mapping.maker import Maker, Tree
-from tieout.mapping.plain import Plain, opened
+from tieout.mapping.plain import Plain
+from tieout.mapping.skeleton import opened
 from tieout.mapping.walk import Walk
 from tieout.model.definitions import Mapping
 from tieout.model.records import Finding

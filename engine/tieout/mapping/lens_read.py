@@ -48,6 +48,8 @@ class _Reader:
         self.counts: dict[str, Counter[tuple[int, int]]] = {}
         self.odd: list[pl.DataFrame] = []
         self.locator = Places([plan.mapping])
+        self.ids = pl.Series([name for name, _ in names], dtype=pl.String)
+        self.sources = pl.Series([source for _, source in names], dtype=pl.String)
         self.index: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     # --- rows ---
@@ -170,10 +172,11 @@ class _Reader:
         """Every column of the table, in canonical order; None for one that no row has."""
         table, names = block.table, block.table.by_name
         raw: dict[str, Any] = {**values}
-        raw["source"] = [self.names[document][1] for document in documents]
+        own = pl.Series(documents, dtype=pl.Int64)
+        raw["source"] = self.sources.gather(own)
         raw["line"] = self.cells.lines(block.scope, rows)
         if "invoice_id" in names:
-            raw["invoice_id"] = [self.names[document][0] for document in documents]
+            raw["invoice_id"] = self.ids.gather(own)
         if "mapping" in names:
             raw.setdefault("mapping", Same(self.plan.mapping.id, len(rows)))
         owners, scope = documents, 0
@@ -263,14 +266,19 @@ class _Reader:
         )
 
 
-def _column_typed(column: Column, values: Texts, format: str, blank: bool) -> Texts:
+def _column_typed(column: Column, values: Texts, format: str, blank: bool) -> Texts | pl.Series:
     if isinstance(values, Same):
         return Same(typed(column, [values.value], format=format, blank=blank)[0], len(values))
-    return typed(column, list(values), format=format, blank=blank)
+    if column.type in POLARS:
+        return typed(column, list(values), format=format, blank=blank)
+    texts = pl.Series(column.name, values, dtype=pl.String).str.strip_chars(SPACE)
+    return texts.replace("", None) if blank else texts
 
 
 def _series(column: Column, values: Any, height: int) -> pl.Series:
     kind = POLARS.get(column.type, pl.String)
+    if isinstance(values, pl.Series):
+        return values.alias(column.name)
     if values is None or not height:
         return pl.Series(column.name, [None], dtype=kind).new_from_index(0, height)
     if isinstance(values, Same):

@@ -56,18 +56,19 @@ class Maker:
         start: int = 0,
         values: Sequence[str] | None = None,
         line: int = 0,
+        height: int = 0,
         runs: Dict[int, Sequence[int]] | None = None,
         spine: Sequence[str] = (),
     ) -> None:
         """start: the part's own element; asked: the value of a column of the document.
 
         values: the texts that differ from part to part, those of all its elements that are not blank; without it every text
-            is taken as it is. line: of the first of the part. runs: the elements cut out, by the first of those that
+            is taken as it is. line: of the first of the part; height: how many line ends its skeleton has. runs: the elements cut out, by the first of those that
             follow one another; spine: the names of the outer elements below the root.
         Raises Unfit where the texts are not those of the elements.
         """
         self.tree, self.inventory, self.asked = tree, inventory, asked
-        self.start, self.runs, self.spine, self.line = start, runs or {}, spine, line
+        self.start, self.runs, self.spine, self.line, self.height = start, runs or {}, spine, line, height
         self.values: Sequence[str] = values or ()
         self._cut = {each for run in self.runs.values() for each in run}
         self._kept = [*self._all()]
@@ -154,6 +155,7 @@ class Maker:
             passed += self.slots[at] >= 0
         return Pattern(
             outer=tuple(self._outer),
+            outer_rows=tuple(scope for scope in self._outer if scope),
             rows=tuple(rows),
             opens=tuple(count.items()),
             marks=tuple([(row(number), scope, index) for number, scope, index in self._marks]),
@@ -165,6 +167,7 @@ class Maker:
             size=self._next,
             lines=tuple(lines),
             before=tuple(before),
+            height=self.height,
         )
 
     def _element(self, at: int, node: Node | Choice, number: int, *, taken: bool) -> None:

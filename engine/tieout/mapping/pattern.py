@@ -32,6 +32,8 @@ class Pattern:
 
     outer: tuple[int, ...]
     """The scopes whose rows were open before."""
+    outer_rows: tuple[int, ...]
+    """Those but for the document's own."""
     rows: tuple[tuple[int, int, int, int], ...]
     """Scope, enclosing row, element, and the position among the part's rows of that scope."""
     opens: tuple[tuple[int, int], ...]
@@ -52,6 +54,8 @@ class Pattern:
     """Of the elements, counted from the part's first line."""
     before: tuple[int, ...]
     """How many texts of the part stand before each element."""
+    height: int = 0
+    """How many line ends its skeleton has."""
 
 
 @dataclass(frozen=True, slots=True)

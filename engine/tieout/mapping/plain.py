@@ -7,7 +7,6 @@ CDATA, a DOCTYPE, other encodings) is parsed and walked. ``lens`` calls it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,23 +17,16 @@ from tieout.mapping.gather import Gathered, PartRead
 from tieout.mapping.inventory import Inventory
 from tieout.mapping.maker import Maker, Tree
 from tieout.mapping.pattern import Fork, Frame, Pattern, Unfit, keep
+from tieout.mapping.skeleton import HOLES, SPACE, Cuts, Run, plain_texts, split
 from tieout.mapping.trie import Choice, Node, Trie, named
 
-__all__ = ["Plain", "opened"]
+__all__ = ["Plain"]
 
 LARGEST = 1024 * 1024
 """Larger documents are always parsed: the parser has limits of its own."""
 _CONTEXTS, _KNOWN, _NAMES, _TRIED = 200, 4_000, 100, 200
-
-_PREFIX = re.compile(r"\ufeff?(?:<\?xml[^<>]*\?>)?[ \t\n]*<[A-Za-z_][^<>]*>")
-_TEXTS = re.compile(r">([ \t\n]*[^< \t\n][^<]*)<").split
-_NO_TEXT = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|]]>")
-_REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|&")
-_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
-_SPACE = " \t\n"
-_HOLE = "<\0{}>"
-# Comments before an element that is not closed there; within a text they would not be blanks.
-_COMMENTS = re.compile(r">[ \t\n]*(?:<!--(?:[^-]|-(?!-))*-->[ \t\n]*)+(?=<[^/])")
+_SHORT, _RECIPES = 16 * 1024, 500
+"""Documents so short are looked for as a whole."""
 
 
 @dataclass(slots=True)
@@ -49,31 +41,36 @@ class _Context:
     """The outer elements below the root."""
     first_line: int
     """Of what stands behind the prefix."""
-    names: set[str] = field(default_factory=set)
-    """The elements that are cut out, as they are written."""
-    boundary: Callable[[str, int], re.Match[str] | None] | None = None
+    cuts: Cuts = field(default_factory=Cuts)
     frames: dict[str, Any] = field(default_factory=dict)
     parts: dict[Node | Choice, dict[str, Any]] = field(default_factory=dict)
+    recipes: dict[str, _Recipe] = field(default_factory=dict)
+    """By the skeleton of a whole document."""
     read: int = 0
     made: int = 0
+    tried: int = 0
+    """How often a whole document was looked for among the recipes."""
+    met: int = 0
 
     def cut_out(self, names: Collection[str]) -> None:
         """Lets elements of these names be parts of their own."""
-        self.names |= set(names)
+        self.cuts.add(names)
         self.frames.clear()
-        listed = "|".join(sorted(map(re.escape, self.names)))
-        self.boundary = re.compile(f"<({listed})(?=[ \t\n/>])").search
+        self.recipes.clear()
 
 
-@dataclass(slots=True)
-class _Run:
-    """Parts of one name that stand one after the other."""
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """How a document is read that has the same markup as one before, all of it."""
 
-    name: str
-    parts: list[tuple[str, list[str], int]]
-    """Skeleton, texts and first line."""
-    lines: int
-    """How many lines they take."""
+    frame: Any
+    """A fork or the frame."""
+    pieces: tuple[slice, ...]
+    """Its texts among those of the document."""
+    lines: list[int]
+    shaped: list[tuple[int, int]]
+    parts: tuple[tuple[tuple[Any, slice, int], ...], ...]
+    """At each step of the frame: a fork or the pattern of each part, its texts, and its first line."""
 
 
 class Plain:
@@ -117,26 +114,35 @@ class Plain:
         """tree: the document, where what is not known shall be learnt from it."""
         start = len(context.prefix) - 1
         end = text.rfind("</")
-        if text[end + 2 :].strip(_SPACE) != context.root + ">" or "<!" in text or "\0" in text or "\1" in text:
+        if text[end + 2 :].strip(SPACE) != context.root + ">" or "<!" in text or "\0" in text or "\1" in text:
             return False
         if text.find("<?", start) >= 0:
             return False
-        cut = _cut(context, text, start)
+        whole = None
+        if tree is None and len(text) <= _SHORT and (context.tried < _TRIED or context.tried < context.met * 2):
+            context.tried += 1
+            whole = split(text[start:])
+            key = "\1".join(whole[::2])
+            recipe = context.recipes.get(key)
+            if recipe is not None and self._follow(recipe, whole[1::2], into):
+                context.met += 1
+                return True
+        cut = context.cuts.cut(text, start)
         if cut is None:
             return False
-        key, texts, runs = cut
-        lined = _plain_texts(texts, runs)
+        outline, texts, runs = cut
+        lined = plain_texts(texts, runs)
         if lined is None:
             return False
-        frame = _way(context.frames.get(key), texts, _nothing)
+        frame = _way(context.frames.get(outline), texts, _nothing)
         heads: Iterator[int] = iter(())
-        if frame is None or tree is not None:
-            if tree is None:
-                return False
-            found = self._frame(context, key, texts, runs, tree, frame)
+        if tree is not None:
+            found = self._frame(context, outline, texts, runs, tree, frame)
             if found is None:
                 return self._read(context, text, into, tree)
             frame, heads = found
+        elif frame is None:
+            return False
         asked = partial(self._asked, frame, texts)
         made: list[list[PartRead]] = []
         removed = [0]
@@ -150,8 +156,10 @@ class Plain:
             known = context.parts.get(step.node)
             if known is None:
                 known = context.parts[step.node] = {}
-            run = next(waiting)
-            for skeleton, own, line in run.parts:
+            begun = line
+            for n, (skeleton, own, gap) in enumerate(next(waiting).parts):
+                line += gap
+                begun += 0 if n else gap
                 pattern = _way(known.get(skeleton), own, asked)
                 if tree is not None:
                     at = next(heads)
@@ -160,13 +168,72 @@ class Plain:
                 elif pattern is None:
                     return False
                 parts.append((pattern, own, line, _shifted(pattern, own, line) if lined else None))
-            removed.append(removed[-1] + run.lines)
+                line += pattern.height
+                if lined:
+                    line += sum(text.count("\n") for text in own)
+            removed.append(removed[-1] + line - begun)
         context.read += len(made)
         own_lines = frame.pattern.lines if not lined else _shifted(frame.pattern, texts, 0)
         lines = [line + removed[shift] for line, shift in zip(own_lines, frame.shifts, strict=True)]
         shaped = frame.shaped(tuple(map(len, made)), self._inventory, context.node.namespace)
         into.add_parts(frame, (frame.pattern, texts, 0, lines), shaped, made)
+        if whole is not None and not lined:
+            self._remember(context, key, len(whole) // 2, outline, frame, lines, shaped, made, runs)
         return True
+
+    def _follow(self, recipe: _Recipe, texts: list[str], into: Gathered) -> bool:
+        """Reads a document by a recipe; False where one of its texts wants more care or decides otherwise."""
+        joined = "".join(texts)
+        if not joined.isprintable() or "&" in joined or "]]>" in joined:
+            return False
+        own = [text for piece in recipe.pieces for text in texts[piece]]
+        frame = _way(recipe.frame, own, _nothing)
+        if frame is None:
+            return False
+        asked = partial(self._asked, frame, own)
+        made: list[list[PartRead]] = []
+        for parts in recipe.parts:
+            read: list[PartRead] = []
+            for end, piece, line in parts:
+                told = texts[piece]
+                pattern = end if isinstance(end, Pattern) else _way(end, told, asked)
+                if pattern is None:
+                    return False
+                read.append((pattern, told, line, None))
+            made.append(read)
+        into.add_parts(frame, (frame.pattern, own, 0, recipe.lines), recipe.shaped, made)
+        return True
+
+    def _remember(
+        self,
+        context: _Context,
+        key: str,
+        count: int,
+        outline: str,
+        frame: Frame,
+        lines: list[int],
+        shaped: list[tuple[int, int]],
+        made: Sequence[Sequence[PartRead]],
+        runs: Sequence[Run],
+    ) -> None:
+        """Keeps how a document was read, for others with the same markup; none of its texts has several lines."""
+        at, pieces, waiting = 0, [], iter(runs)
+        between = iter([piece.count("\1") for piece in HOLES.split(outline)])
+        steps = []
+        for step, parts in zip(frame.steps, made, strict=True):
+            told = []
+            if step.opens < 0:
+                pieces.append(slice(at, at := at + next(between)))
+                known = context.parts[step.node]
+                for (_, texts, line, _), (skeleton, *_) in zip(parts, next(waiting).parts, strict=True):
+                    told.append((known.get(skeleton), slice(at, at := at + len(texts)), line))
+            steps.append(tuple(told))
+        pieces.append(slice(at, at := at + next(between)))
+        if at != count:
+            return
+        if len(context.recipes) >= _RECIPES:
+            context.recipes.clear()
+        context.recipes[key] = _Recipe(context.frames.get(outline), tuple(pieces), lines, shaped, tuple(steps))
 
     def _asked(self, frame: Frame, texts: Sequence[str], column: str) -> str | None:
         """The value of a column of the document that predicates ask for."""
@@ -183,13 +250,13 @@ class Plain:
     # --- learning ---
 
     def _frame(
-        self, context: _Context, key: str, texts: list[str], runs: Sequence[_Run], tree: Tree, known: Frame | None
+        self, context: _Context, key: str, texts: list[str], runs: Sequence[Run], tree: Tree, known: Frame | None
     ) -> tuple[Frame, Iterator[int]] | None:
         """The frame of a skeleton and the elements cut out of the document; None where others must be cut out as well."""
         held = [at for at in _outermost(context, tree) if tree.sizes[at] > 1]
         names = [_written(tree.elements[at]) for at in held]
-        if fresh := set(names) - context.names:
-            if len(context.names) + len(fresh) > _NAMES:
+        if fresh := set(names) - context.cuts.names:
+            if len(context.cuts.names) + len(fresh) > _NAMES:
                 raise Unfit
             context.cut_out(fresh)
             return None
@@ -201,7 +268,9 @@ class Plain:
         for run in runs:
             own = [next(heads) for _ in run.parts]
             cut[own[0]] = own
-            removed.append(removed[-1] + run.lines)
+            parts = [part if n else (*part[:2], 0) for n, part in enumerate(run.parts)]
+            lines = sum(gap + skeleton.count("\n") + "".join(told).count("\n") for skeleton, told, gap in parts)
+            removed.append(removed[-1] + lines)
         if len(context.frames) >= _KNOWN:
             context.frames.clear()
         maker = Maker(tree, self._inventory, _nothing, values=texts, runs=cut, spine=context.spine)
@@ -224,97 +293,15 @@ class Plain:
     ) -> Pattern:
         if len(known) >= _KNOWN:
             known.clear()
-        maker = Maker(tree, self._inventory, asked, start=at, values=texts, line=line)
+        height = skeleton.count("\n")
+        maker = Maker(tree, self._inventory, asked, start=at, values=texts, line=line, height=height)
         pattern = maker.part(node)
         context.made += 1
         keep(known, skeleton, maker.decided, pattern)
         return pattern
 
 
-# --- text ---
-
-
-def opened(content: bytes) -> tuple[str, str] | None:
-    """The document as text, its line ends as XML has them, and its beginning with the first tag; None where it is not plain."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return None
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if "<!--" in text:
-        text = _COMMENTS.sub(_lines_of, text)
-    found = _PREFIX.match(text)
-    return None if found is None or "\r" in text else (text, found[0])
-
-
-def _lines_of(comments: re.Match[str]) -> str:
-    """Empty lines instead of comments; those with characters that XML has not stay."""
-    text = comments[0]
-    return text if _NO_TEXT.search(text.replace("]]>", "")) else ">" + "\n" * text.count("\n")
-
-
-def _cut(context: _Context, text: str, start: int) -> tuple[str, list[str], list[_Run]] | None:
-    """The skeleton of the frame, its texts, and the runs of parts cut out; None where an element has no end."""
-    bits: list[str] = []
-    runs: list[_Run] = []
-    last, at, line = "", start, context.first_line
-    search = context.boundary
-    while search is not None and (found := search(text, at)):
-        name, begin = found[1], found.start()
-        closing = f"</{name}>"
-        end = text.find(closing, found.end())
-        if end < 0:
-            return None
-        end += len(closing)
-        between = text[at:begin]
-        gap = between.count("\n")
-        line += gap
-        skeleton = _TEXTS(text[begin:end])
-        part = ("\1".join(skeleton[::2]), skeleton[1::2], line)
-        lines = text.count("\n", begin, end)
-        if name == last and not between.strip(_SPACE):
-            run = runs[-1]
-            run.parts.append(part)
-            run.lines += gap + lines
-        else:
-            bits.append(between)
-            bits.append(_HOLE.format(name))
-            runs.append(_Run(name, [part], lines))
-        last, at = name, end
-        line += lines
-    bits.append(text[at:])
-    skeleton = _TEXTS("".join(bits))
-    return "\1".join(skeleton[::2]), skeleton[1::2], runs
-
-
-def _plain_texts(texts: list[str], runs: Sequence[_Run]) -> bool | None:
-    """Whether a text has several lines; references become what they stand for. None where a text is not allowed."""
-    several = [texts, *[part[1] for run in runs for part in run.parts]]
-    whole = "".join(map("".join, several))
-    if not whole.isprintable() and _NO_TEXT.search(whole):
-        return None
-    if "]]>" in whole:
-        return None
-    if "&" in whole:
-        for each in several:
-            for n, text in enumerate(each):
-                if "&" in text:
-                    told = _REFERENCE.sub(_told, text)
-                    odd = _NO_TEXT.search(told.replace("]]>", "").replace("\r", ""))
-                    if odd or not told.strip(_SPACE + "\r") or told.count("\n") != text.count("\n"):
-                        return None
-                    each[n] = told
-    return "\n" in whole
-
-
-def _told(reference: re.Match[str]) -> str:
-    name, number, hexadecimal = reference.groups()
-    if name:
-        return _NAMED[name]
-    code = int(number) if number else int(hexadecimal, 16) if hexadecimal else 0
-    # What is no reference, and a character that XML has not, make the text one that is not allowed.
-    return chr(code) if code < 0x110000 else "\0"
+# --- trees ---
 
 
 def _way(found: Any, texts: Sequence[str], asked: Callable[[str], str | None]) -> Any:

@@ -1,7 +1,7 @@
 """The canonical tables as data: what every mapping fills, every rule may name and every stage reads.
 
 A table has a key, maybe a parent, and columns; a column has a type, a term (BT-/BG- of EN 16931, an ISO 20022 name, or
-a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``, ``inventory_tables``,
+a name of our own) and one sentence. The tables themselves stand in ``invoice_tables``, ``invoice_parts``, ``inventory_tables``,
 ``ledger_tables``, ``order_tables`` and ``run_tables``.
 """
 
@@ -100,9 +100,9 @@ def table(
 
 
 def _canon() -> dict[str, Table]:
-    from tieout.model import inventory_tables, invoice_tables, ledger_tables, order_tables, run_tables
+    from tieout.model import inventory_tables, invoice_parts, invoice_tables, ledger_tables, order_tables, run_tables
 
-    modules = (invoice_tables, inventory_tables, ledger_tables, order_tables, run_tables)
+    modules = (invoice_tables, invoice_parts, inventory_tables, ledger_tables, order_tables, run_tables)
     tables = [each for module in modules for each in module.TABLES]
     return {each.name: each for each in tables}
 

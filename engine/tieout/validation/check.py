@@ -308,7 +308,7 @@ def _message(template: str, names: dict[str, str], empty: str) -> str:
 
 def _number(store: Store) -> None:
     listed = ", ".join(map(quote, _FINDING))
-    order = 'rule, "table", object_id, row_no, line, source, message, evidence'
+    order = 'rule, "table", object_id, row_no, line, source, message, evidence, path'
     store.execute(
         Query(
             "number findings",

@@ -1,0 +1,122 @@
+"""Documents as text: what is plain, where they are cut, and the skeletons of the pieces. ``plain`` reads them by patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+__all__ = ["HOLES", "SPACE", "Cuts", "Run", "opened", "plain_texts", "split"]
+
+_PREFIX = re.compile(r"\ufeff?(?:<\?xml[^<>]*\?>)?[ \t\n]*<[A-Za-z_][^<>]*>")
+split = re.compile(r">([ \t\n]*[^< \t\n][^<]*)<").split
+_NO_TEXT = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|]]>")
+_REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|&")
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+SPACE = " \t\n"
+_HOLE = "<\0{}>"
+HOLES = re.compile("<\0[^>]*>")
+# Comments before an element that is not closed there; within a text they would not be blanks.
+_COMMENTS = re.compile(r">[ \t\n]*(?:<!--(?:[^-]|-(?!-))*-->[ \t\n]*)+(?=<[^/])")
+
+
+@dataclass(slots=True)
+class Run:
+    """Parts of one name that stand one after the other."""
+
+    name: str
+    parts: list[tuple[str, list[str], int]]
+    """Skeleton, texts and how many line ends stand before it."""
+
+
+class Cuts:
+    """Where documents that begin alike are cut."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        """The elements that are cut out, as they are written."""
+        self._ends: dict[str, tuple[str, str]] = {}
+        self._search: Callable[[str, int], re.Match[str] | None] | None = None
+
+    def add(self, names: Collection[str]) -> None:
+        self.names |= set(names)
+        listed = "|".join(sorted(map(re.escape, self.names)))
+        self._search = re.compile(f"<({listed})(?=[ \t\n/>])").search
+        self._ends = {name: (f"</{name}>", _HOLE.format(name)) for name in self.names}
+
+    def cut(self, text: str, start: int) -> tuple[str, list[str], list[Run]] | None:
+        """The skeleton of the frame, its texts, and the runs of parts cut out; None where an element has no end."""
+        bits: list[str] = []
+        runs: list[Run] = []
+        parts: list[tuple[str, list[str], int]] = []
+        last, at = "", start
+        search, ends = self._search, self._ends
+        while search is not None and (found := search(text, at)):
+            name, begin = found[1], found.start()
+            closing, hole = ends[name]
+            end = text.find(closing, begin)
+            if end < 0:
+                return None
+            end += len(closing)
+            between = text[at:begin]
+            skeleton = split(text[begin:end])
+            part = ("\1".join(skeleton[::2]), skeleton[1::2], between.count("\n"))
+            if name == last and not between.strip(SPACE):
+                parts.append(part)
+            else:
+                parts = [part]
+                bits += (between, hole)
+                runs.append(Run(name, parts))
+            last, at = name, end
+        bits.append(text[at:])
+        skeleton = split("".join(bits))
+        return "\1".join(skeleton[::2]), skeleton[1::2], runs
+
+
+def opened(content: bytes) -> tuple[str, str] | None:
+    """The document as text, its line ends as XML has them, and its beginning with the first tag; None where it is not plain."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return None
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if "<!--" in text:
+        text = _COMMENTS.sub(_lines_of, text)
+    found = _PREFIX.match(text)
+    return None if found is None or "\r" in text else (text, found[0])
+
+
+def _lines_of(comments: re.Match[str]) -> str:
+    """Empty lines instead of comments; those with characters that XML has not stay."""
+    text = comments[0]
+    return text if _NO_TEXT.search(text.replace("]]>", "")) else ">" + "\n" * text.count("\n")
+
+
+def plain_texts(texts: list[str], runs: Sequence[Run]) -> bool | None:
+    """Whether a text has several lines; references become what they stand for. None where a text is not allowed."""
+    several = [texts, *[part[1] for run in runs for part in run.parts]]
+    whole = "".join(map("".join, several))
+    if not whole.isprintable() and _NO_TEXT.search(whole):
+        return None
+    if "]]>" in whole:
+        return None
+    if "&" in whole:
+        for each in several:
+            for n, text in enumerate(each):
+                if "&" in text:
+                    told = _REFERENCE.sub(_told, text)
+                    odd = _NO_TEXT.search(told.replace("]]>", "").replace("\r", ""))
+                    if odd or not told.strip(SPACE + "\r") or told.count("\n") != text.count("\n"):
+                        return None
+                    each[n] = told
+    return "\n" in whole
+
+
+def _told(reference: re.Match[str]) -> str:
+    name, number, hexadecimal = reference.groups()
+    if name:
+        return _NAMED[name]
+    code = int(number) if number else int(hexadecimal, 16) if hexadecimal else 0
+    # What is no reference, and a character that XML has not, make the text one that is not allowed.
+    return chr(code) if code < 0x110000 else "\0"
