@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from tieout.cases import queue
-from tieout.cases.derive import DERIVED
+from tieout.cases.derive import derived
 from tieout.model import run_tables
 from tieout.model.canon import CANON
 from tieout.model.errors import SealError
@@ -107,7 +107,7 @@ def replay(
         progress.finish(f"{store.count('finding'):,} findings")
         progress.start(f"{revision.name}: match")
         match(store, revision.plans, as_of=as_of, progress=progress)
-        for query in DERIVED:
+        for query in derived(as_of):
             store.execute(query)
         notes, _ = queue.route(store, revision.routes, as_of=as_of)
         store.execute(

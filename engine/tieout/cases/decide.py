@@ -150,8 +150,12 @@ def not_receivable(store: Store, journal: Journal, case_id: str, *, actor: str, 
 
 
 def write_off(store: Store, journal: Journal, case_id: str, *, actor: str, reason: str, policy: Policy) -> Outcome:
-    """Writes off what is left of the case's open item, or keeps what is left of its payment."""
+    """Writes off what is left of the case's open item (of the one a payment was too short for), or keeps what is left of its payment."""
     return _set_aside(store, journal, case_id, "write_off", None, actor, reason, policy)
+
+
+SHORT = ("partial_payment", "discount_out_of_terms")
+"""Reasons of cases about a payment of which nothing is left, but something of its item."""
 
 
 def _set_aside(
@@ -166,8 +170,8 @@ def _set_aside(
 ) -> Outcome:
     with journal.writing() as session:
         case = _open_case(session, case_id, actor, reason)
-        # A part payment is used up: what is left is left of the item it was for.
-        short = case.related_id if case.reason == "partial_payment" else None
+        # A payment that was too short is used up: what is left is left of the item it was for.
+        short = case.related_id if case.reason in SHORT else None
         item_id = case.object_id if case.object_table == "open_item" else short
         if item_id and kind == "write_off":
             item = open_items(store, session, [item_id])[item_id]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from tieout.model.records import Query
 
-__all__ = ["DERIVED", "facts_query"]
+__all__ = ["derived", "facts_query"]
 
 # As model.records.exception_id: the first twelve digits of the SHA-256 over reason, table and object.
 _ID = "'EX-' || substr(sha256(reason || chr(31) || \"table\" || chr(31) || object_id), 1, 12)"
@@ -15,7 +18,7 @@ _COLUMNS = (
 )
 
 
-def _insert(name: str, rows: str) -> Query:
+def _insert(name: str, rows: str, parameters: Mapping[str, Any] = MappingProxyType({})) -> Query:
     """Adds the rows (all columns but exception_id) that are not there yet."""
     return Query(
         name,
@@ -26,6 +29,7 @@ select {_COLUMNS} from named
 where exception_id not in (select exception_id from exception)
 order by exception_id
 """,
+        dict(parameters),
     )
 
 
@@ -147,14 +151,18 @@ where p.amount < 0 and p.status = 'BOOK' and p.booking_date between a.new_from a
 group by p.payment_id, p.amount, p.currency, p.source, p.line
 """
 
-DERIVED = (
-    _insert("exceptions of changed accounts", _ACCOUNT_CHANGED),
-    _insert("exceptions of payments to new accounts", _PAID_TO_NEW_ACCOUNT),
-    _insert("exceptions of invalid documents", _INVALID_DOCUMENTS),
-    _insert("exceptions of unreadable sources", _UNREADABLE_SOURCES),
-    _insert("exceptions of duplicate files", _DUPLICATE_FILES),
-    _insert("exceptions of master data", _MASTER_DATA),
-)
+
+def derived(as_of: dt.date) -> tuple[Query, ...]:
+    """The statements that add to ``exception`` what findings, refused files and changed accounts amount to."""
+    day = {"as_of": as_of}
+    return (
+        _insert("exceptions of changed accounts", _ACCOUNT_CHANGED, day),
+        _insert("exceptions of payments to new accounts", _PAID_TO_NEW_ACCOUNT),
+        _insert("exceptions of invalid documents", _INVALID_DOCUMENTS),
+        _insert("exceptions of unreadable sources", _UNREADABLE_SOURCES),
+        _insert("exceptions of duplicate files", _DUPLICATE_FILES),
+        _insert("exceptions of master data", _MASTER_DATA),
+    )
 
 
 def facts_query(as_of: dt.date) -> Query:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import holidays
 import polars as pl
 
 from tieout.cases.commit import PART, Committed, commit
-from tieout.cases.derive import DERIVED, facts_query
+from tieout.cases.derive import derived, facts_query
 from tieout.cases.route import TRIAGE, Found, Unroutable, find_patterns, route_numbers
 from tieout.model.definitions import RoutePlan
 from tieout.model.records import Query, exception_id
@@ -42,8 +42,8 @@ def settle(store: Store, journal: Journal, routes: RoutePlan, *, as_of: dt.date)
     Changes the ``exception`` table alone. What a person said about a case (owner, queue) comes from the journal and
     stands above the routes; a case that is open keeps counting from the day it was opened.
     """
-    for query in DERIVED:
-        store.execute(query if "$as_of" not in query.sql else replace(query, parameters={"as_of": as_of}))
+    for query in derived(as_of):
+        store.execute(query)
     notes, raised = route(store, routes, as_of=as_of)
     with journal.reading() as session:
         store.put("case_known", _known(session, store))
@@ -219,7 +219,7 @@ create or replace table case_target as
 select r.exception_id, f.age_days,
   case when k.queue_by = 'person' then k.queue else r.queue end as queue,
   case when k.owner_by = 'person' then k.owner else r.owner end as owner,
-  r.due_days, r.calendar,
+  r.route_id, r.due_days, r.calendar,
   case when k.closed_by = 'run' then $as_of else least(coalesce(k.opened_as_of, $as_of), $as_of) end as start
 from case_routed r
 join case_fact f using (exception_id)
@@ -228,7 +228,7 @@ left join case_known k on k.case_id = r.exception_id
 
 _SETTLE = """
 update exception
-set queue = t.queue, owner = t.owner, due = d.due, age_days = t.age_days
+set route = t.route_id, queue = t.queue, owner = t.owner, due = d.due, age_days = t.age_days
 from case_target t
 join case_due d on d.start = t.start and d.due_days = t.due_days and d.calendar = t.calendar
 where t.exception_id = exception.exception_id

@@ -35,6 +35,7 @@ def parse_routes(node: Node) -> tuple[RoutePlan | None, list[Mistake]]:
         tests=tuple(_test(each) for each in node.get("tests") or ()),
         location=node["routing"].location,
         calendar=node.plain("calendar", ""),
+        reasons={name: parse_text(each) for name, each in node["reasons"].items()} if node.get("reasons") else {},
     )
     mistakes += _doubles([*routes, *patterns])
     mistakes += _reasons(node)

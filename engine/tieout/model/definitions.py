@@ -286,3 +286,5 @@ class RoutePlan:
     fingerprint: str = ""
     calendar: str = ""
     """The country (ISO 3166-1, with a subdivision where needed) whose public holidays count; weekdays only where empty."""
+    reasons: Dict[str, Text] = field(default_factory=dict)
+    """The titles of the reasons that it declares."""

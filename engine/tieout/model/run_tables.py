@@ -122,6 +122,7 @@ related_id | text | - | The other object, where there is one: the paid item, the
 party_id | identifier | - | The customer or supplier, where known.
 amount | money | - | The amount at stake, in the currency.
 currency | code | - | The currency.
+route | code | - | The route, or the pattern, that chose the queue.
 queue | code | - | The queue the routing chose.
 owner | text | - | The person or group the routing or the journal names.
 due | date | - | The date by which it should be settled.

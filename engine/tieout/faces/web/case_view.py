@@ -195,7 +195,10 @@ def _fits(payment: Row, members: Sequence[Row], facts: Row, difference: Decimal 
         known = payer not in ("other", "unknown")
         yield Fit("付款方" if zh else "Payer", known, payer_words(str(payer), lang))
     else:
-        yield Fit("付款方" if zh else "Payer", None, "未知" if zh else "not told")
+        names = {_folded(each.get("party_name")) for each in members} - {""}
+        same = _folded(payment.get("counterparty_name")) in names
+        told = ("名称一致" if zh else "the customer, by name") if same else ("未知" if zh else "not told")
+        yield Fit("付款方" if zh else "Payer", same or None, told)
     dates = [each["document_date"] for each in members if each.get("document_date")]
     if dates and payment.get("booking_date"):
         late = max(dates) > payment["booking_date"]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tieout.faces.web.gate import Attempts, Session, Sessions
 from tieout.faces.web.masking import masked_row
-from tieout.model.errors import NotFound
+from tieout.library.catalog import Catalogue
+from tieout.model.definitions import Pattern, Route, RoutePlan, Text
+from tieout.model.errors import DefinitionError, NotFound
+from tieout.model.reasons import REASONS
 from tieout.model.records import Query
 from tieout.store import people
 from tieout.store.engine import Limits, Store
@@ -60,6 +64,7 @@ class Desk:
     openid: Provider | None = None
     """The provider people sign in by, where the workspace names one."""
     _anchors: dict[str, Store] = field(default_factory=dict)
+    _routes: tuple[float, tuple[RoutePlan, ...]] = (0.0, ())
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     # --- runs ---
@@ -91,6 +96,28 @@ class Desk:
                 self._anchors[folder.name] = Store.open(path, limits=_LIMITS)
         with Store.open(path, limits=_LIMITS) as store:
             yield store
+
+    def routes(self) -> tuple[RoutePlan, ...]:
+        """The workspace's routing, looked for again once a minute; none where a definition file is broken."""
+        until, plans = self._routes
+        if time.monotonic() >= until:
+            try:
+                plans = tuple(Catalogue.load(self.home.folder).routes.values())
+            except DefinitionError:
+                plans = ()
+            self._routes = time.monotonic() + 60, plans
+        return plans
+
+    def reasons(self) -> Mapping[str, Text]:
+        """The titles of the reasons: those of every run, and those that the workspace's routing declares."""
+        return {**{name: text for each in self.routes() for name, text in each.reasons.items()}, **REASONS}
+
+    def route(self, name: str | None) -> Route | Pattern | None:
+        """The route or pattern of that id."""
+        every: list[Route | Pattern] = []
+        for plan in self.routes():
+            every += [*plan.routes, *plan.patterns]
+        return next((each for each in every if each.id == name), None)
 
     def as_of(self) -> dt.date | None:
         try:

@@ -16,9 +16,8 @@ from tieout.faces.web import overview, views
 from tieout.faces.web.charts import bars, parts
 from tieout.faces.web.doors import Clerk, DeskOf, FieldsOf, Viewer
 from tieout.faces.web.queries import asked, with_names, worded
-from tieout.faces.web.shell import LANG, back, lang_of, note, render
+from tieout.faces.web.shell import LANG, back, lang_of, note, render, words_of
 from tieout.faces.web.sign_in import SHORTEST, check, first_person, give_cookie, take_cookie
-from tieout.faces.web.words import Words
 from tieout.model.errors import Forbidden, TieoutError
 from tieout.store.pages import SORTS, case_page, values
 
@@ -33,7 +32,7 @@ def start(request: Request, desk: DeskOf, who: Viewer) -> HTMLResponse:
     runs = desk.runs()
     if not runs:
         return render(request, "empty.html", who=who, folder=desk.home.folder.name)
-    words = Words(lang_of(request))
+    words = words_of(request)
     manifest = desk.manifest(runs[0])
     total, tally = overview.tallies(desk)
     rest = words.t("others", "其他")

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import polars as pl
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from tieout.cases import work
+from tieout.cases.decide import SHORT
 from tieout.faces.message_words import message_in
 from tieout.faces.web.acts import ACTS, Difference, Given, Settles, act
 from tieout.faces.web.case_view import case_view, open_items
 from tieout.faces.web.doors import Clerk, DeskOf, Fields, FieldsOf, Viewer
 from tieout.faces.web.queries import asked
-from tieout.faces.web.shell import back, lang_of, note, render
+from tieout.faces.web.shell import back, lang_of, note, render, words_of
 from tieout.faces.web.words import Words
 from tieout.model.errors import NotFound, TieoutError
+from tieout.model.records import Query
+from tieout.store.engine import Store
 
 __all__ = ["router"]
 
@@ -29,12 +34,13 @@ KINDS = ("discount", "fee", "withholding", "rounding", "fx", "write_off")
 @router.get("/cases/{case_id}")
 def case(case_id: str, request: Request, desk: DeskOf, who: Viewer, find: str = "", q: str = "") -> HTMLResponse:
     found = work.show_case(desk.journal, case_id)
-    view, items = None, []
+    view, items, route = None, [], None
     rejected = _rejected(found["history"])
     try:
         with desk.run() as store:
             view = case_view(store, found, lang_of(request), sorted(rejected))
-            if view and view.table == "payment" and who.may("clerk"):
+            route = _route(store, case_id)
+            if view and view.table == "payment" and view.left and who.may("clerk"):
                 party = found["party_id"] or next(
                     (str(each.items[0].get("party_id") or "") for each in view.candidates), None
                 )
@@ -53,7 +59,11 @@ def case(case_id: str, request: Request, desk: DeskOf, who: Viewer, find: str = 
         items=items,
         find=find,
         kinds=KINDS,
+        short=found["reason"] in SHORT,
         proposer=_proposer(found),
+        route=desk.route(route),
+        related=_related(desk, found),
+        party_name=view.row.get("name") if view and view.table == "party" else None,
         neighbours=_neighbours(desk, case_id, q),
         q=q,
     )
@@ -77,6 +87,27 @@ def _proposer(found: dict[str, Any]) -> str | None:
     return next((str(each["actor"]) for each in reversed(found["history"]) if each["kind"] == "case_proposed"), None)
 
 
+def _route(store: Store, case_id: str) -> str | None:
+    """The route that the run gave the case; None in runs from before it was kept."""
+    rows = store.fetch(Query("route", "select * from exception where exception_id = $id", {"id": case_id})).to_dicts()
+    return rows[0].get("route") if rows else None
+
+
+def _related(desk: DeskOf, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Other cases about the same object or the other one, and those that a pattern has put together; at most 30."""
+    try:
+        evidence = json.loads(found["evidence"] or "{}")
+    except ValueError:
+        evidence = {}
+    members = evidence.get("exceptions", []) if isinstance(evidence, dict) else []
+    objects = [each for each in (found["object_id"], found["related_id"]) if each]
+    with desk.journal.reading() as session:
+        about = [session.case_frame(limit=30, object_id=objects), session.case_frame(limit=30, related_id=objects)]
+        about.append(session.case_frame(limit=30, case_id=[str(each) for each in members][:30]))
+    rows = pl.concat(about).unique("case_id", keep="first", maintain_order=True)
+    return [row for row in rows.head(30).to_dicts() if row["case_id"] != found["case_id"]]
+
+
 def _neighbours(desk: DeskOf, case_id: str, query: str) -> tuple[str | None, str | None]:
     """The cases before and after this one on the page of the queue it was opened from."""
     try:
@@ -93,7 +124,7 @@ def _neighbours(desk: DeskOf, case_id: str, query: str) -> tuple[str | None, str
 
 @router.post("/cases/{case_id}")
 def decide(case_id: str, request: Request, desk: DeskOf, who: Clerk, fields: FieldsOf) -> RedirectResponse:
-    words = Words(lang_of(request))
+    words = words_of(request)
     name = fields.get("act", "")
     try:
         if name not in ACTS:

@@ -145,6 +145,8 @@ union all
 select open_item_id, party_name, reference from open_item where list_contains($ids, open_item_id)
 union all
 select invoice_id, buyer_name, invoice_number from invoice where list_contains($ids, invoice_id)
+union all
+select party_id, any_value(name order by row_no), party_id from party where list_contains($ids, party_id) group by party_id
 """
 
 

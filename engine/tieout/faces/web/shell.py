@@ -13,7 +13,7 @@ import tieout
 from tieout.faces.web.desk import Desk, Who
 from tieout.faces.web.words import Words, language
 
-__all__ = ["back", "lang_of", "note", "render", "render_error"]
+__all__ = ["back", "lang_of", "note", "render", "render_error", "words_of"]
 
 _PAGES = Environment(
     loader=PackageLoader("tieout.faces.web", "templates"),
@@ -30,12 +30,18 @@ def lang_of(request: Request) -> str:
     return language(request.headers.get("accept-language", ""), request.cookies.get(LANG))
 
 
+def words_of(request: Request) -> Words:
+    """The words of the reader's language, with the reasons of the workspace's routing."""
+    desk: Desk = request.app.state.desk
+    return Words(lang_of(request), desk.reasons())
+
+
 def render(
     request: Request, template: str, *, status: int = 200, who: Who | None = None, **values: Any
 ) -> HTMLResponse:
     """The page in the reader's language."""
     desk: Desk = request.app.state.desk
-    words = Words(lang_of(request))
+    words = words_of(request)
     shared = {
         "w": words,
         "t": words.t,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from tieout.model.definitions import Text
 from tieout.model.money import display
 from tieout.model.reasons import REASONS
 
@@ -113,8 +114,9 @@ def language(accepted: str, chosen: str | None) -> str:
 class Words:
     """What templates say, in one language."""
 
-    def __init__(self, lang: str) -> None:
+    def __init__(self, lang: str, reasons: Mapping[str, Text] = REASONS) -> None:
         self.lang = lang
+        self.reasons = reasons
 
     def t(self, en: str, zh: str) -> str:
         return zh if self.lang == "zh" else en
@@ -127,7 +129,7 @@ class Words:
         return pair[self.lang == "zh"] if pair else name.replace("_", " ")
 
     def reason(self, name: str | None) -> str:
-        title = REASONS.get(name or "")
+        title = self.reasons.get(name or "")
         if title is None:
             return (name or "").replace("_", " ")
         return title.zh if self.lang == "zh" and title.zh else title.en
