@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from tieout.issuing import fapiao
 from tieout.model.money import MINOR_UNITS
 from tieout.model.records import Query
 from tieout.store.engine import Store
@@ -51,6 +52,9 @@ class Profile:
     specification: str
     business_process: str | None
     payment_means: str
+    fapiao_kind: str = "02"
+    tells_time: bool = False
+    """Whether the mapping writes the day as an instant too."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -214,7 +218,8 @@ def rows(store: Store, numbers: pl.DataFrame, profile: Profile) -> dict[str, pl.
     numbers: billing_document, invoice_id, invoice_number, remittance_information.
     """
     store.put("issuing_number", numbers)
-    return {name: store.fetch(query) for name, query in _tables(profile)}
+    wanted = fapiao.tables(profile) if profile.syntax == "cn" else _tables(profile)
+    return {name: store.fetch(query) for name, query in wanted}
 
 
 def _tables(profile: Profile) -> list[tuple[str, Query]]:

@@ -153,16 +153,24 @@ group by 1 having count(distinct i.currency) = 1 order by 1
 
 def _on_record(journal: Journal, numbers: Sequence[str]) -> dict[str, tuple[str, Amounts]]:
     """Of what we issued ourselves; not of journals that did not keep amounts yet."""
+    if not numbers:
+        return {}
     with journal.reading() as session:
-        rows = session.rows("document", invoice_number=list(numbers)) if numbers else []
+        rows = session.rows("document", invoice_number=list(numbers))
+        # A platform that numbers invoices itself gave the number by which the original is named.
+        given = session.rows("transmission", document_number=list(numbers))
+        called = {row["invoice_number"]: row["document_number"] for row in given}
+        rows += session.rows("document", invoice_number=[*called]) if called else []
         last = session.last_events([f"document:{row['billing_document']}" for row in rows])
     return {
-        str(event.payload["invoice_number"]): (
+        name: (
             str(event.payload["currency"]),
             {name: Decimal(amount) for name, amount in event.payload["amounts"].items()},
         )
         for event in last.values()
         if event.payload.get("amounts")
+        for name in (str(event.payload["invoice_number"]), str(called.get(event.payload["invoice_number"], "")))
+        if name
     }
 
 

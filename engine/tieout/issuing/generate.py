@@ -125,6 +125,8 @@ def _profile(mappings: Dict[str, Mapping], entity: Dict[str, str], settings: Dic
         specification=str(settings.get("specification", SPECIFICATION)),
         business_process=settings.get("business_process"),
         payment_means=str(settings.get("payment_means", SEPA_CREDIT_TRANSFER)),
+        fapiao_kind=str(settings.get("fapiao_kind", "02")),
+        tells_time=any(field.column == "issue_time" for each in mappings[invoice].tables for field in each.fields),
     )
 
 
@@ -168,7 +170,9 @@ class _Issuing:
         fresh = [each for each in documents if each not in recorded and each not in stopped]
 
         names = self._named(fresh, {each: documents[each]["invoice_number"] for each in fresh})
-        names |= {each: _Name(row["series"], row["number"], row["invoice_number"]) for each, row in recorded.items()}
+        names |= {
+            each: self._name(row["series"], row["number"], row["invoice_number"]) for each, row in recorded.items()
+        }
         tables = compose.rows(self.store, _frame_of(names), self.profile)
         written, unlike = self._proved(tables, {names[each].file for each in fresh})
         if unlike:
@@ -210,7 +214,7 @@ class _Issuing:
         if not candidates:
             return []
         # The number is given last; until then the billing document's own stands in its place.
-        names = {each: _Name("", 0, each) for each in candidates}
+        names = {each: self._name("", 0, each) for each in candidates}
         tables = compose.rows(self.store, _frame_of(names), self.profile)
         by_file = {name.file: documents[each] for each, name in names.items()}
         lines = self.store.fetch(compose.conflicts()).to_dicts()
@@ -237,13 +241,18 @@ class _Issuing:
         theirs = [each for each in fresh if own[each]]
         numbers = self._number(self.series, ours, first=self.start)
         places = self._number(OF_THE_ERP, theirs, first=1)
-        names = {each: _Name(self.series, numbers[each], self._number_text(numbers[each])) for each in ours}
-        return names | {each: _Name(OF_THE_ERP, places[each], str(own[each])) for each in theirs}
+        names = {each: self._name(self.series, numbers[each], self._number_text(numbers[each])) for each in ours}
+        return names | {each: self._name(OF_THE_ERP, places[each], str(own[each])) for each in theirs}
 
     def _number(self, series: str, fresh: Sequence[str], *, first: int) -> dict[str, int]:
         """A number for each document that passed; what a killed run reserved for others is given back first."""
         release_stale(self.journal, series, fresh, holder=self.holder, reason="its invoice was not issued")
         return reserve_numbers(self.journal, series, fresh, first=first, holder=self.holder) if fresh else {}
+
+    def _name(self, series: str, number: int, text: str) -> _Name:
+        return _Name(
+            series, number, text, "json" if self.mappings[self.profile.invoice].format == "json_document" else "xml"
+        )
 
     def _number_text(self, number: int) -> str:
         return f"{self.series}{number:0{self.digits}d}"
@@ -256,11 +265,12 @@ class _Name:
     series: str
     number: int
     text: str
+    kind: str = "xml"
 
     @property
     def file(self) -> str:
         """The document's id in the run and its place in the run's folder."""
-        return f"issued/{re.sub('[^A-Za-z0-9._-]', '_', self.text)}.xml"
+        return f"issued/{re.sub('[^A-Za-z0-9._-]', '_', self.text)}.{self.kind}"
 
     @property
     def row(self) -> dict[str, Any]:
