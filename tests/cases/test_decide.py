@@ -381,3 +381,20 @@ def test_a_case_that_is_not_there_is_said_to_be_missing(books):
     with pytest.raises(NotFound, match="no case EX-0"):
         decide.match(store, journal, "EX-0", [Settles("I1")], **SAY)
     assert "decision" in list_cases(journal).columns
+
+
+@pytest.mark.parametrize("reason", ["partial_payment", "discount_out_of_terms"])
+def test_what_a_payment_left_open_of_its_item_is_written_off_by_its_case(store, journal, reason):
+    fill(store, payments={"P1": "98.00"}, items={"I1": ("100.00", "EUR")})
+    store.execute(
+        Query(
+            "settled",
+            "insert into allocation (payment_id, open_item_id, kind, amount, currency, open_item_amount, open_item_currency, "
+            "status, pass) values ('P1', 'I1', 'payment', 98, 'EUR', 98, 'EUR', 'accepted', 'reference')",
+        )
+    )
+    with journal.writing() as session:
+        session.append([opened("payment", "P1", reason=reason, related_id="I1")])
+    outcome = decide.write_off(store, journal, "EX-P1", **SAY)
+    assert outcome.case.state == "proposed"
+    assert lines(journal, "proposed") == [(None, "I1", None, None, eur("2"))]

@@ -1,12 +1,13 @@
 """Texts and requests that mean harm, and what they get."""
 
+import hashlib
 import io
 
 import openpyxl
 import polars as pl
 import pytest
 
-from tests.faces.web.conftest import FORMULA, SCRIPT
+from tests.faces.web.conftest import FORMULA, PASSWORD, SCRIPT
 
 
 def test_a_payer_called_script_is_shown_as_text(shown):
@@ -152,3 +153,128 @@ def test_a_form_leads_back_to_our_own_pages_only(bench):
         data = {"csrf": client.csrf, "act": "comment", "reason": "x", "back": to}
         assert client.post(f"/cases/{case}", data=data).headers["location"] == "/"
     assert bench.visitor().get("/language/zh", params={"to": "//evil.example"}).headers["location"] == "/"
+
+
+# --- cookies and tokens ---
+
+
+def _tampered(token):
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    other = token[:-1] + ("A" if token[-1] != "A" else "B")
+    return {"its hash": digest, "one sign other": other, "cut": token[:-1], "longer": token + "A", "upper": token.swapcase(),
+            "empty": "", "a name": "ada", "a role": "admin", "a wildcard": "*", "two": f"{token},{token}"}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", list(_tampered("Abc")))
+def test_a_cookie_or_bearer_that_was_tampered_with_opens_nothing(shown, how):
+    token, _ = shown.desk.sessions.begin("ada")
+    forged = _tampered(token)[how]
+    assert shown.visitor(headers={"cookie": f"tieout_session={forged}"}).get("/queue").status_code == 303
+    assert shown.visitor(headers={"authorization": f"Bearer {forged}"}).get("/api/v1/me").status_code == 401
+
+
+def test_a_session_that_was_planted_before_the_sign_in_is_not_the_one_after_it(bench):
+    client = bench.visitor(cookies={"tieout_session": "planted"})
+    given = client.post("/sign-in", data={"user": "carl", "password": PASSWORD}).headers["set-cookie"]
+    assert "planted" not in given
+    assert bench.visitor(cookies={"tieout_session": "planted"}).get("/queue").status_code == 303
+
+
+def test_a_form_token_of_another_session_is_refused(bench):
+    carl, ada = bench.page("carl"), bench.page("ada")
+    data = {"csrf": carl.csrf, "act": "add", "name": "eve", "role": "admin", "password": "x" * 14}
+    assert ada.post("/people", data=data).status_code == 403
+    assert "eve" not in ada.get("/people").text
+
+
+def test_one_address_that_tries_many_names_must_wait(bench):
+    statuses = [
+        bench.visitor().post("/sign-in", data={"user": f"n{n}", "password": "wrong"}).status_code for n in range(21)
+    ]
+    assert statuses == [401] * 20 + [429]
+
+
+# --- more than the role ---
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v1/users", {"name": "eve", "role": "admin", "password": "x" * 14}),
+        ("GET", "/api/v1/users", None),
+        ("POST", "/api/v1/cases/{case}/approve", {"reason": "x"}),
+        ("POST", "/api/v1/cases/{case}/refuse", {"reason": "x"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "trick", [{}, {"x-http-method-override": "GET"}, {"x-forwarded-user": "ada"}, {"x-role": "admin"}]
+)
+def test_a_clerk_gets_no_further_by_the_api_whatever_the_headers_say(bench, method, path, body, trick):
+    case = bench.case_of("BANK0002")
+    answer = bench.api("carl").request(method, path.format(case=case), json=body, headers=trick)
+    assert answer.status_code == 403
+    assert "needs the role" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"actor": "anna"}, {"policy": {}}, {"state": "resolved"}, {"decided_by": "anna"}, {"csrf": "x"}]
+)
+def test_a_field_that_a_decision_does_not_have_is_refused_and_nothing_is_done(bench, more):
+    case = bench.case_of("BANK0002")
+    answer = bench.api("carl").post(f"/api/v1/cases/{case}/comment", json={"reason": "hello", **more})
+    assert answer.status_code == 422
+    assert bench.api("carl").get(f"/api/v1/cases/{case}").json()["comments"] == 0
+
+
+def test_a_form_cannot_say_who_acts(bench):
+    client, case = bench.page("carl"), bench.case_of("BANK0002")
+    client.post(
+        f"/cases/{case}", data={"csrf": client.csrf, "act": "comment", "reason": "hi", "actor": "anna", "user": "anna"}
+    )
+    [event] = [
+        e for e in bench.api("carl").get(f"/api/v1/cases/{case}").json()["history"] if e["kind"] == "case_commented"
+    ]
+    assert event["actor"] == "carl"
+
+
+# --- bodies ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("text/plain", b'{"reason": "x"}'),
+        ("application/x-www-form-urlencoded", b"reason=x"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="reason"\r\n\r\nx\r\n--x--'),
+        ("application/xml", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>"),
+        ("application/json", b"\xff\xfe\x00"),
+        ("application/json", b"[" * 100_000),
+        ("application/json", b'{"reason": "x", "settles": [{"open_item_id": "1", "amount": 1e400}]}'),
+        ("application/json", b'{"reason": "x", "settles": [{"open_item_id": "1", "amount": "NaN"}]}'),
+        ("", b'{"reason": "x"}'),
+    ],
+    ids=["text", "form", "multipart", "entity", "no utf-8", "deep", "endless", "NaN", "no type"],
+)
+def test_a_body_of_another_kind_decides_nothing(bench, kind, content):
+    case = bench.case_of("BANK0002")
+    headers = {"content-type": kind} if kind else {}
+    answer = bench.api("carl").post(f"/api/v1/cases/{case}/match", content=content, headers=headers)
+    assert answer.status_code in (400, 415, 422), answer.text[:200]
+    assert "passwd" not in answer.text
+    assert bench.api("carl").get(f"/api/v1/cases/{case}").json()["state"] == "open"
+
+
+def test_a_form_with_many_fields_or_another_kind_is_refused(bench):
+    client, case = bench.page("carl"), bench.case_of("BANK0002")
+    many = "&".join(["csrf=x"] + [f"a{n}=1" for n in range(3000)])
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert client.post(f"/cases/{case}", content=many, headers=kind).status_code == 400
+    files = {"csrf": (None, client.csrf), "act": (None, "comment"), "reason": (None, "x")}
+    assert client.post(f"/cases/{case}", files=files).status_code in (403, 415)
+
+
+@pytest.mark.parametrize("name", ["eve\r\nset-cookie: a=b", "e" * 300, "", " ", "e ve", "tieout", "ev\x00e"])
+def test_a_person_with_a_name_that_is_none_is_not_made(bench, name):
+    answer = bench.api("ada").post("/api/v1/users", json={"name": name, "role": "viewer"})
+    assert answer.status_code == 422
+    assert "set-cookie" not in answer.headers

@@ -70,7 +70,7 @@ class CaseView:
     proposed: list[Row]
     accepted: list[Row]
     left: Decimal | None
-    """Of a payment: what no accepted allocation uses."""
+    """Of a payment what no accepted allocation uses, of an open item what none settles; None for anything else."""
     because: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     findings: Sequence[Row] = ()
@@ -88,7 +88,11 @@ def case_view(store: Store, case: Row, lang: str, rejected: Sequence[str] = ()) 
     accepted = [each for each in told.allocations if each["status"] == "accepted"]
     proposed = [each for each in told.allocations if each["status"] == "proposed"]
     money = [each["amount"] for each in accepted if each["kind"] in ("payment", "credit_note")]
-    left = told.row["amount"] - sum(money, Decimal(0)) if told.table == "payment" and told.row else None
+    left = None
+    if told.table == "payment" and told.row:
+        left = told.row["amount"] - sum(money, Decimal(0))
+    elif told.table == "open_item" and told.row:
+        left = told.row["open_amount"] - sum((each["open_item_amount"] or Decimal(0) for each in accepted), Decimal(0))
     return CaseView(
         table=told.table,
         row=told.row,

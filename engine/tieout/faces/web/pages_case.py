@@ -133,7 +133,8 @@ def decide(case_id: str, request: Request, desk: DeskOf, who: Clerk, fields: Fie
         note(
             who,
             words.t(
-                f"{case_id}: done; the case is {words.word(state)}", f"{case_id}：已完成，状态为“{words.word(state)}”"
+                f"{case_id}: done; {'it waits for a second person' if state == 'proposed' else f'the case is {words.word(state)}'}",
+                f"{case_id}：已完成，{'等待第二人复核' if state == 'proposed' else f'状态为“{words.word(state)}”'}",
             ),
         )
     except (TieoutError, ValidationError) as exc:
