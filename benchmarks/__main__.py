@@ -44,7 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], default=[])
     parser.add_argument("--small", action="store_true", help="a tenth of the size")
+    parser.add_argument("--large", action="store_true", help="documents: 100,000 files as well")
     arguments = parser.parse_args()
+    documents.LARGE = arguments.large
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in arguments.names or BENCHMARKS:
         for line in BENCHMARKS[name](0.1 if arguments.small else 1.0, Stopwatch()):

@@ -27,73 +27,105 @@ from tieout.model.records import Document
 from tieout.store.engine import Limits, Store
 from tieout.validation import check
 
+LARGE = False
+"""Whether 100,000 files are measured as well."""
+
+_DAY = dt.date(2026, 11, 1)
+
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2" xmlns:cac="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2" xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">
 <cbc:CustomizationID>urn:cen.eu:en16931:2017</cbc:CustomizationID><cbc:ID>B-{n}</cbc:ID><cbc:IssueDate>2026-10-20</cbc:IssueDate><cbc:InvoiceTypeCode>380</cbc:InvoiceTypeCode><cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
 <cac:AccountingSupplierParty><cac:Party><cac:PartyName><cbc:Name>Seller</cbc:Name></cac:PartyName><cac:PostalAddress><cbc:StreetName>Street 1</cbc:StreetName><cbc:CityName>Town</cbc:CityName><cac:Country><cbc:IdentificationCode>DE</cbc:IdentificationCode></cac:Country></cac:PostalAddress><cac:PartyTaxScheme><cbc:CompanyID>DE123456788</cbc:CompanyID><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:PartyTaxScheme><cac:PartyLegalEntity><cbc:RegistrationName>Seller GmbH</cbc:RegistrationName></cac:PartyLegalEntity></cac:Party></cac:AccountingSupplierParty>
 <cac:AccountingCustomerParty><cac:Party><cac:PostalAddress><cac:Country><cbc:IdentificationCode>FR</cbc:IdentificationCode></cac:Country></cac:PostalAddress><cac:PartyLegalEntity><cbc:RegistrationName>Buyer SA</cbc:RegistrationName></cac:PartyLegalEntity></cac:Party></cac:AccountingCustomerParty>
-<cac:TaxTotal><cbc:TaxAmount currencyID="EUR">95.00</cbc:TaxAmount><cac:TaxSubtotal><cbc:TaxableAmount currencyID="EUR">500.00</cbc:TaxableAmount><cbc:TaxAmount currencyID="EUR">95.00</cbc:TaxAmount><cac:TaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>19</cbc:Percent><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>
-<cac:LegalMonetaryTotal><cbc:LineExtensionAmount currencyID="EUR">500.00</cbc:LineExtensionAmount><cbc:TaxExclusiveAmount currencyID="EUR">500.00</cbc:TaxExclusiveAmount><cbc:TaxInclusiveAmount currencyID="EUR">595.00</cbc:TaxInclusiveAmount><cbc:PayableAmount currencyID="EUR">595.00</cbc:PayableAmount></cac:LegalMonetaryTotal>
+<cac:TaxTotal><cbc:TaxAmount currencyID="EUR">{vat}</cbc:TaxAmount><cac:TaxSubtotal><cbc:TaxableAmount currencyID="EUR">{net}</cbc:TaxableAmount><cbc:TaxAmount currencyID="EUR">{vat}</cbc:TaxAmount><cac:TaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>19</cbc:Percent><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>
+<cac:LegalMonetaryTotal><cbc:LineExtensionAmount currencyID="EUR">{net}</cbc:LineExtensionAmount><cbc:TaxExclusiveAmount currencyID="EUR">{net}</cbc:TaxExclusiveAmount><cbc:TaxInclusiveAmount currencyID="EUR">{gross}</cbc:TaxInclusiveAmount><cbc:PayableAmount currencyID="EUR">{gross}</cbc:PayableAmount></cac:LegalMonetaryTotal>
 """
-_LINE = """<cac:InvoiceLine><cbc:ID>{n}</cbc:ID><cbc:InvoicedQuantity unitCode="C62">2</cbc:InvoicedQuantity><cbc:LineExtensionAmount currencyID="EUR">100.00</cbc:LineExtensionAmount><cac:Item><cbc:Name>Shelf {n}</cbc:Name><cac:ClassifiedTaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>19</cbc:Percent><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:ClassifiedTaxCategory></cac:Item><cac:Price><cbc:PriceAmount currencyID="EUR">50.00</cbc:PriceAmount></cac:Price></cac:InvoiceLine>
+_LINE = """<cac:InvoiceLine><cbc:ID>{n}</cbc:ID><cbc:InvoicedQuantity unitCode="C62">2</cbc:InvoicedQuantity><cbc:LineExtensionAmount currencyID="EUR">{net}</cbc:LineExtensionAmount><cac:Item><cbc:Name>Shelf {n}</cbc:Name><cac:ClassifiedTaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>19</cbc:Percent><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:ClassifiedTaxCategory></cac:Item><cac:Price><cbc:PriceAmount currencyID="EUR">{price}</cbc:PriceAmount></cac:Price></cac:InvoiceLine>
 """
 
 
 def invoices(count: int, lines: int) -> list[Document]:
-    """As many UBL invoices, each with as many lines."""
-    body = "".join(_LINE.format(n=n) for n in range(1, lines + 1))
-    return [
-        Document(uri=f"{n}.xml", content=f"{_HEAD.format(n=n)}{body}</Invoice>".encode()) for n in range(1, count + 1)
-    ]
+    """As many UBL invoices without a fault, each with as many lines and amounts of its own."""
+    return [Document(uri=f"{n}.xml", content=_invoice(n, lines).encode()) for n in range(1, count + 1)]
+
+
+def _invoice(number: int, lines: int) -> str:
+    prices = [1001 + (number * 37 + line * 113) % 9000 for line in range(lines)]
+    body = "".join(_LINE.format(n=n, net=_shown(2 * price), price=_shown(price)) for n, price in enumerate(prices, 1))
+    net = 2 * sum(prices)
+    vat = (net * 19 + 50) // 100
+    return _HEAD.format(n=number, net=_shown(net), vat=_shown(vat), gross=_shown(net + vat)) + body + "</Invoice>"
+
+
+def _shown(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02}"
 
 
 def measure(scale: float, stopwatch: Callable[[Callable[[], object]], float]) -> Iterator[str]:
     catalogue = Catalogue.load(None)
     mappings = [each for each in catalogue.mappings.values() if any(table.table == "invoice" for table in each.tables)]
     packs = [each for each in catalogue.rule_sets.values() if each.applies]
-    yield f"load average {os.getloadavg()[0]:.1f}"
-    for lines, count in ((1, 10_000), (5, 10_000), (100, 1000)):
+    yield f"load average {os.getloadavg()[0]:.1f}; {sum(len(each.rules) for each in packs):,} rules"
+    for lines, count in ((1, 10_000), (5, 10_000), (100, 2000)):
         documents = invoices(int(count * scale), lines)
-        official = _official(documents[: 2000 // (lines + 9)])
-        floor, intake = _least(
+        n = len(documents)
+        floor, intake, taken = _least(
             partial(_parse, documents),
             partial(read_documents, documents, mappings),
+            partial(_taken, documents, mappings),
         )
         with Store.create(limits=Limits(threads=1)) as store:
-            appended = _cpu(partial(_append, store, documents, mappings)) - intake
-            (again,) = _least(partial(check.check, store, packs, as_of=dt.date(2026, 11, 1)))
-        n = len(documents)
-        whole = intake + max(appended, 0) + again
+            _append(store, documents, mappings)
+            first = _cpu(partial(check.check, store, packs, as_of=_DAY))
+            (again,) = _least(partial(check.check, store, packs, as_of=_DAY))
+            found = store.count("finding")
         yield (
             f"{n:,} invoices of {lines} lines, CPU a document: lxml alone {floor / n * 1e3:.3f} ms; "
-            f"intake {intake / n * 1e3:.3f} ms, {intake / floor:.1f} times that; rules again {again / n * 1e3:.3f} ms; "
-            f"whole {whole / n * 1e3:.3f} ms, {n / whole:,.0f} a second and core"
-            + (f"; official {official * 1e3:.2f} ms: {official * n / whole:.1f} times the whole, "
-               f"{official * n / again:.1f} times the rules" if official else "")
-        )  # fmt: skip
+            f"read {intake / n * 1e3:.3f} ms, {intake / floor:.1f} times that, and into the store {taken / n * 1e3:.3f} ms, "
+            f"{taken / floor:.1f} times; rules first {first / n * 1e3:.3f} ms, again {again / n * 1e3:.3f} ms "
+            f"({found} findings); whole {(taken + first) / n * 1e3:.3f} ms, {n / (taken + first):,.0f} a second and core"
+        )
+        if official := _official(documents[: 2000 // (lines + 9)]):
+            yield (
+                f"the same by the official stylesheets {official * 1e3:.2f} ms, {1 / official:,.0f} a second and core: "
+                f"the whole is {official * n / (taken + first):.1f} times as fast, the rules again {official * n / again:.1f} times"
+            )
     yield from _growth(scale)
 
 
 def _growth(scale: float) -> Iterator[str]:
-    """``validate`` on folders of growing size, each in a fresh process."""
-    for count, jobs in ((1_000, 1), (10_000, 1), (10_000, 2), (100_000, 1), (100_000, 2)):
+    """``validate`` on folders of growing size by one and two processes, each in a fresh one."""
+    sizes = [(1_000, 5), (10_000, 5), (10_000, 1), (2_000, 100), *([(100_000, 5)] if LARGE else [])]
+    for count, lines in sizes:
+        n = int(count * scale)
         with tempfile.TemporaryDirectory() as folder:
-            n = int(count * scale)
-            for each in invoices(n, 5):
+            for each in invoices(n, lines):
                 (Path(folder) / each.uri).write_bytes(each.content)
-            ran = subprocess.run(
-                [sys.executable, "-m", "benchmarks.examine_run", folder, str(jobs)], capture_output=True, check=True
-            )
-            told: dict[str, Any] = json.loads(ran.stdout)
+            one, two = (_validated(folder, jobs) for jobs in (1, 2))
+        for jobs, told in ((1, one), (2, two)):
             yield (
-                f"validate, {n:,} files, {jobs} processes: {told['wall']:.1f} s, CPU {told['cpu']:.1f} s, "
+                f"validate, {n:,} files of {lines} lines, {jobs} processes: {told['wall']:.1f} s, CPU {told['cpu']:.1f} s, "
                 f"{n / told['wall']:,.0f} a second, peak memory of a process {told['peak']:.2f} GiB"
+                + (f"; {one['wall'] / two['wall']:.2f} times one process" if jobs == 2 else "")
             )
+
+
+def _validated(folder: str, jobs: int) -> dict[str, Any]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.examine_run", folder, str(jobs)], capture_output=True, check=True
+    )
+    told: dict[str, Any] = json.loads(ran.stdout)
+    return told
 
 
 def _parse(documents: Sequence[Document]) -> None:
     for each in documents:
         etree.fromstring(each.content)
+
+
+def _taken(documents: Sequence[Document], mappings: Sequence[Any]) -> None:
+    with Store.create(limits=Limits(threads=1)) as store:
+        _append(store, documents, mappings)
 
 
 def _append(store: Store, documents: Sequence[Document], mappings: Sequence[Any]) -> None:

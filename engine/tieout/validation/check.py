@@ -22,7 +22,7 @@ from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation import alike
-from tieout.validation.compile import applies, compile_rules, object_id, row_no
+from tieout.validation.compile import applies, compile_rules, object_id, read_as_written, row_no
 from tieout.validation.identifiers import READINGS, verdicts
 from tieout.validation.inventory import WORKING
 from tieout.validation.places import ROOT, Locator, Spots, locate
@@ -57,10 +57,11 @@ def check(
     ids = None if documents is None else sorted(set(documents))
     tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.any(name)]
     chosen = _Packs(rule_sets if everywhere else _applying(store, rule_sets))
+    texts = _texts(store, chosen)
     careful: frozenset[str] | None = frozenset()
     while True:
         # Guarding a value against errors costs ten times the work, so only rules that failed on this data are guarded.
-        plan = _plan(chosen, as_of, tuple(tables), everywhere, careful)
+        plan = _plan(chosen, as_of, tuple(tables), everywhere, careful, texts)
         try:
             _check(store, plan, ids, locator)
             return
@@ -98,10 +99,31 @@ class _Packs(tuple[RuleSet, ...]):
 
 @lru_cache(maxsize=8)
 def _plan(
-    packs: _Packs, as_of: dt.date, tables: tuple[str, ...], everywhere: bool, careful: frozenset[str] | None
+    packs: _Packs,
+    as_of: dt.date,
+    tables: tuple[str, ...],
+    everywhere: bool,
+    careful: frozenset[str] | None,
+    texts: frozenset[tuple[str, str]],
 ) -> Plan:
     """The compiled rules, kept for the next chunk of documents."""
-    return compile_rules(packs, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful)
+    return compile_rules(packs, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful, texts=texts)
+
+
+_TEXTS: set[tuple[str, str]] = set()
+"""The columns of which texts as written were met in this process: a plan for more of them serves fewer as well."""
+
+
+def _texts(store: Store, packs: _Packs) -> frozenset[tuple[str, str]]:
+    """The columns of which a rule reads the text as written where some document has one."""
+    listed = store.fetch(Query("texts as written", "select distinct table_name, column_name from as_written"))
+    _TEXTS.update(_asked(packs).intersection(listed.iter_rows()))
+    return frozenset(_TEXTS)
+
+
+@lru_cache(maxsize=8)
+def _asked(packs: _Packs) -> frozenset[tuple[str, str]]:
+    return read_as_written(packs)
 
 
 class _RulesFailed(Exception):

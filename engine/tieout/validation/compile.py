@@ -7,8 +7,7 @@ and for each rule a condition that says when a row fails. Child tables are group
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -17,20 +16,11 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Expression, Parameter, Rule, RuleSet
 from tieout.model.records import Query
 from tieout.validation.inventory import KINDS, Inventory, Judged
+from tieout.validation.kinds import balance, literal, object_id, reference, unique
 from tieout.validation.program import Compiled, Plan, Program, Value
 from tieout.validation.rows import Codes, Groups, Rows, Step, lineage, quoted, text_literal
 
-__all__ = ["applies", "compile_rules", "object_id", "row_no"]
-
-
-def object_id(table: str) -> str:
-    """SQL for the text that names the object of a row: its key without the row number."""
-    key = CANON[table].key
-    integer = {name for name in key if CANON[table].by_name[name].type == "integer"}
-    parts = [f"cast({quoted(table, name)} as varchar)" for name in key if name not in integer] or [
-        f"cast({quoted(table, name)} as varchar)" for name in key
-    ]
-    return parts[0] if len(parts) == 1 else f"concat_ws('/', {', '.join(parts)})"
+__all__ = ["applies", "compile_rules", "object_id", "read_as_written", "row_no"]
 
 
 def row_no(table: str) -> str:
@@ -48,6 +38,7 @@ def compile_rules(
     everywhere: bool = False,
     statuses: Sequence[str] = ("active",),
     careful: Collection[str] | None = (),
+    texts: Collection[tuple[str, str]] | None = None,
 ) -> Plan:
     """The plan for the rules with one of the statuses.
 
@@ -59,7 +50,7 @@ def compile_rules(
     """
     chosen = list(rule_sets)
     wanted = None if tables is None else set(tables)
-    groups = Groups()
+    groups = Groups(texts)
     programs: list[Program] = []
     building: list[tuple[RuleSet, str, Rows, str, list[Compiled]]] = []
     lists = {name: codes for each in chosen for name, codes in each.code_lists.items()}
@@ -129,6 +120,26 @@ def applies(rule_set: RuleSet) -> str:
     return " and ".join(f"({condition})" for condition in conditions) or "true"
 
 
+def read_as_written(rule_sets: Iterable[RuleSet]) -> frozenset[tuple[str, str]]:
+    """The columns (table, name) of which a rule reads the text as its document writes it."""
+    rules = [rule for rule_set in rule_sets for rule in rule_set.rules]
+    found = [each for rule in rules for each in _expressions((rule.when, rule.check, rule.placeholders, rule.options))]
+    calls = [call for each in found if "written" in each.text.lower() for call in each.tree.find_all(exp.Anonymous)]
+    columns = [call.expressions[0] for call in calls if call.name == "written"]
+    return frozenset((column.table, column.name) for column in columns)
+
+
+def _expressions(value: Any) -> Iterator[Expression]:
+    """All expressions in what a rule holds."""
+    if isinstance(value, Expression):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _expressions(tuple(value.values()))
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _expressions(each)
+
+
 def _date(value: dt.date | None) -> str:
     return f"date '{value.isoformat()}'" if value else "null"
 
@@ -153,9 +164,7 @@ class _Writer:
             assert rule.check is not None
             holds = self.safe(rule.check, values)
         else:
-            holds = {"unique": self.unique, "reference": self.reference, "balance": self.balance}[rule.kind](
-                values, extra
-            )
+            holds = {"unique": unique, "reference": reference, "balance": balance}[rule.kind](self, values, extra)
         active = self.active(values)
         shown = {name: self.value(name, expression) for name, expression in rule.placeholders.items()}
         return Compiled(
@@ -292,10 +301,10 @@ class _Writer:
             return self.today
         parameter: Parameter = self.rule.params[name]
         if len(parameter.values) == 1 and parameter.values[0][0] is None:
-            return _literal(parameter.values[0][1])
+            return literal(parameter.values[0][1])
         day = self.day(rows)
         cases = " ".join(
-            f"when {day} >= {_date(start or dt.date.min)} then {_literal(value)}"
+            f"when {day} >= {_date(start or dt.date.min)} then {literal(value)}"
             for start, value in reversed(parameter.values)
         )
         return f"case {cases} end"
@@ -307,82 +316,6 @@ class _Writer:
         table, _, column = self.rule.date_field.partition(".")
         rows.need(table)
         return f"coalesce(cast({quoted(table, column)} as date), {self.today})"
-
-    # kinds
-
-    def own(self, names: Iterable[str], values: dict[str, Value]) -> list[str]:
-        columns = []
-        for name in names:
-            sql = quoted(self.rule.table, name)
-            values[name] = Value(name, sql, CANON[self.rule.table].by_name[name].type)
-            columns.append(sql)
-        return columns
-
-    def unique(self, values: dict[str, Value], extra: dict[str, Value]) -> str:
-        """Fails for each row whose columns stood together in a row before it, in the order of the key."""
-        table = self.rule.table
-        columns = self.own(self.rule.options["columns"], values)
-        inner = Rows(table, self.rows.groups)
-        when = self.safe(self.rule.when, {}, inner) if self.rule.when else "true"
-        order = ", ".join([*(quoted(table, name) for name in CANON[table].key), f'"{table}".rowid'])
-        known = " and ".join(f"{column} is not null" for column in columns)
-        window = f"partition by {', '.join(columns)} order by {order}"
-        alias = self.rows.working(
-            f"select {quoted(table, 'rowid')} as rid, row_number() over ({window}) as position,\n"
-            f"  first_value({object_id(table)}) over ({window}) as first_id\n"
-            f"from {inner.source()}\nwhere {known} and {when}\n"
-            f"qualify count(*) over (partition by {', '.join(columns)}) > 1",
-            lambda alias: f"{alias}.rid = {quoted(table, 'rowid')}",
-            before=inner.steps(),
-        )
-        extra["first"] = values["first"] = Value("first", f"{alias}.first_id", "identifier")
-        missing = " or ".join(f"{column} is null" for column in columns)
-        return f"(case when {missing} then null else coalesce({alias}.position, 1) = 1 end)"
-
-    def reference(self, values: dict[str, Value], extra: dict[str, Value]) -> str:  # noqa: ARG002
-        """Fails for each row whose columns are in no row of the other table; null where there are no rows to be in."""
-        options = self.rule.options
-        columns = self.own(options["columns"], values)
-        other = Rows(options["table"], self.rows.groups)
-        where = self.safe(options["where"], {}, other) if options["where"] else "true"
-        targets = [quoted(options["table"], name) for name in options["references"]]
-        picked = ", ".join(f"{target} as k{n}" for n, target in enumerate(targets))
-        alias = self.rows.working(
-            f"select distinct {picked}\nfrom {other.source()}\nwhere {where}",
-            lambda alias: " and ".join(f"{alias}.k{n} = {column}" for n, column in enumerate(columns)),
-            before=other.steps(),
-        )
-        missing = " or ".join(f"{column} is null" for column in columns)
-        empty = f'not exists (select 1 from "~{alias}")'
-        return f"(case when {missing} or {empty} then null else {alias}.k0 is not null end)"
-
-    def balance(self, values: dict[str, Value], extra: dict[str, Value]) -> str:
-        """Fails for each row for whose key the two sums differ by more than the tolerance; no rows sum to 0.
-
-        With ``at_most`` the left sum may be smaller by any amount.
-        """
-        options = self.rule.options
-        keys = self.own(options["key"], values)
-        sums = []
-        for name in ("left", "right"):
-            side = options[name]
-            other = Rows(side["table"], self.rows.groups)
-            where = self.safe(side["where"], {}, other) if side["where"] else "true"
-            total = f"sum({self.sql(side['sum'].tree, other, {})})"
-            by = [quoted(side["table"], column) for column in side["by"]]
-            picked = ", ".join(f"{column} as k{n}" for n, column in enumerate(by))
-            alias = self.rows.working(
-                f"select {picked}, {total} as total\nfrom {other.source()}\nwhere {where}\ngroup by {', '.join(by)}",
-                lambda alias: " and ".join(f"{alias}.k{n} = {key}" for n, key in enumerate(keys)),
-                before=other.steps(),
-            )
-            sums.append(f"coalesce({alias}.total, 0)")
-            extra[name] = values[name] = Value(name, sums[-1], "amount")
-        difference = f"{sums[0]} - {sums[1]}"
-        extra["difference"] = values["difference"] = Value("difference", f"({difference})", "amount")
-        missing = " or ".join(f"{key} is null" for key in keys)
-        judged = f"{difference}" if options["at_most"] else f"abs({difference})"
-        return f"(case when {missing} then null else {judged} <= {_literal(options['tolerance'])} end)"
 
 
 def _render(tree: exp.Expr) -> str:
@@ -413,16 +346,3 @@ def _type(tree: exp.Expr) -> str:
 def _may_fail(tree: exp.Expr) -> bool:
     """Whether a value of some row can make the expression raise."""
     return tree.find(exp.Cast, exp.Mul, exp.Add, exp.Sub, exp.IntDiv, exp.Mod, exp.RegexpLike) is not None
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Decimal):
-        return f"{value:f}" if isinstance(value, Decimal) else str(value)
-    text = str(value)
-    try:
-        written_out = len(text) == 10 and text[4] == text[7] == "-"
-        return f"date '{dt.date.fromisoformat(text).isoformat()}'" if written_out else text_literal(text)
-    except ValueError:
-        return text_literal(text)

@@ -5,7 +5,7 @@ Text only. ``compile`` asks for what its conditions name and gets aliases; what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -101,8 +101,10 @@ class Group:
 class Groups:
     """The groups of one plan, shared by all its programs, and the numbers for their working tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Collection[tuple[str, str]] | None = None) -> None:
+        """texts: the columns of which documents have texts that their values do not show; None where that is not known."""
         self._groups: dict[tuple[str, str, str | None], Group] = {}
+        self._texts = texts
         self._numbers: dict[str, int] = {}
         self._written: dict[tuple[str, str], tuple[str, str]] = {}
         self.code_lists: set[str] = set()
@@ -124,6 +126,10 @@ class Groups:
                 rows = Rows(beside, self, inner=(over, by))
             self._groups[place] = Group(self.name("g"), rows, keys)
         return self._groups[place]
+
+    def shows(self, table: str, column: str) -> bool:
+        """Whether the column shows all texts as they are written."""
+        return self._texts is not None and (table, column) not in self._texts
 
     def written(self, table: str, column: str) -> tuple[str, str]:
         """The working table of a column's texts as written, and what joins it to the column's table."""
@@ -202,9 +208,12 @@ class Rows:
 
     def written(self, table: str, column: str) -> str:
         """SQL for the text of the column as its document writes it; null where it is absent."""
+        own = shown(quoted(table, column), CANON[table].by_name[column].type)
+        if self.groups.shows(table, column):
+            return own
         alias, on = self.groups.written(table, column)
         self._joins.setdefault(alias, f'left join "~{alias}" as {alias} on {on}')
-        return f"coalesce({alias}.text, {shown(quoted(table, column), CANON[table].by_name[column].type)})"
+        return f"coalesce({alias}.text, {own})"
 
     def code(self, name: str, value: str) -> str:
         """The alias of the row of the code list that has the value as its code."""
