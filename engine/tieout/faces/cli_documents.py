@@ -11,6 +11,7 @@ import typer
 from tieout.convert import convert, told
 from tieout.examine import findings
 from tieout.faces import cli_rules
+from tieout.faces.explain import LANGUAGES
 from tieout.model.errors import TieoutError
 from tieout.second_opinion import second_opinion
 
@@ -21,6 +22,7 @@ def validate(
     output: Annotated[str, typer.Option("--format", help="text, jsonl or csv.")] = "text",
     out: Annotated[Path | None, typer.Option(help="Write there instead of to the terminal.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores where absent.")] = None,
+    lang: Annotated[str, typer.Option(help=f"Of the text: one of {', '.join(LANGUAGES)}.")] = "en",
     official: Annotated[
         list[Path] | None,
         typer.Option(help="An official XSLT that you have, as a second opinion; may be given several times."),
@@ -29,14 +31,16 @@ def validate(
     """Check invoice documents against rule packs, without a workspace."""
     if output not in ("text", "jsonl", "csv"):
         raise TieoutError(f"--format {output}: choose one of text, jsonl, csv")
+    if lang not in LANGUAGES:
+        raise TieoutError(f"--lang {lang}: choose one of {', '.join(LANGUAGES)}")
     packs = [name.strip() for name in rules.split(",") if name.strip()] if rules else None
     frames = findings(paths, packs=packs, jobs=jobs)
     if official:
         kept = list(frames)
-        fatal = cli_rules.write_findings(kept, output, out)
+        fatal = cli_rules.write_findings(kept, output, out, lang)
         cli_rules.write_opinion(second_opinion(paths, official, kept), aside=output != "text" and out is None)
     else:
-        fatal = cli_rules.write_findings(frames, output, out)
+        fatal = cli_rules.write_findings(frames, output, out, lang)
     raise typer.Exit(1 if fatal else 0)
 
 

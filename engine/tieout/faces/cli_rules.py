@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any, ClassVar
 
 import polars as pl
 import typer
@@ -153,32 +154,71 @@ def docs(
 # --- the findings of tieout validate ---
 
 
-def write_findings(frames: Iterable[pl.DataFrame], output: str, out: Path | None) -> int:
+def write_findings(frames: Iterable[pl.DataFrame], output: str, out: Path | None, lang: str) -> int:
     """Writes findings as they come and returns how many were fatal. Raises SourceError where the file cannot be written."""
     if out is None:
-        return _write(frames, output, sys.stdout)
+        return _write(frames, output, sys.stdout, lang)
     try:
         with out.open("w", encoding="utf-8", newline="") as stream:
-            return _write(frames, output, stream)
+            return _write(frames, output, stream, lang)
     except OSError as exc:
         raise SourceError(f"{out}: cannot be written: {exc.strerror or exc}") from exc
 
 
-def _write(frames: Iterable[pl.DataFrame], output: str, stream: IO[str]) -> int:
-    fatal, total, shown, header = 0, 0, "", True
+def _write(frames: Iterable[pl.DataFrame], output: str, stream: IO[str], lang: str) -> int:
+    fatal, total, documents, header = 0, 0, 0, True
+    text = _Text(stream, lang)
     for frame in frames:
         fatal += frame.filter(pl.col("severity") == "fatal").height
         total += frame.height
+        documents += frame["document"].n_unique()
         if output == "jsonl":
             stream.write(frame.write_ndjson())
         elif output == "csv":
             stream.write(defused(frame).write_csv(include_header=header))
             header = False
         else:
-            shown = _write_text(frame, stream, shown)
+            text.write(frame)
     if output == "text":
-        stream.write(f"\n{total} findings, {fatal} fatal\n" if total else "no findings\n")
+        text.close(total, fatal, documents)
     return fatal
+
+
+class _Text:
+    """Findings for a person: under each document where and what, each on a line."""
+
+    _WORDS: ClassVar = {
+        "en": {"line": "line {}", "nothing": "no findings\n", "sum": "\n{total} findings in {documents} documents, {fatal} fatal\n"},
+        "zh": {"line": "第 {} 行", "nothing": "没有发现问题\n", "sum": "\n{documents} 份文件共 {total} 项问题，其中 {fatal} 项致命\n",
+               "fatal": "致命", "warning": "警告", "information": "提示"},
+    }  # fmt: skip
+
+    def __init__(self, stream: IO[str], lang: str) -> None:
+        self._stream, self._words = stream, self._WORDS[lang]
+        self._message = "message_zh" if lang == "zh" else "message"
+        self._document = ""
+
+    def write(self, frame: pl.DataFrame) -> None:
+        for row in frame.iter_rows(named=True):
+            if row["document"] != self._document:
+                self._document = row["document"]
+                self._stream.write(f"\n{self._document}\n")
+            line = self._words["line"].format(row["line"]) if row["line"] else ""
+            place = "  ".join(filter(None, (line, row["path"])))
+            severity = self._words.get(row["severity"], row["severity"])
+            self._stream.write(f"  {severity}  {row['rule']}  {place}".rstrip() + f"\n      {self._said(row)}\n")
+
+    def _said(self, row: dict[str, Any]) -> str:
+        """The message without the place, which stands above it, and with the terms that it does not name."""
+        message = row[self._message] or row["message"]
+        if message.startswith(self._document):
+            message = re.sub(r"^(:\d+)?\s+", "", message.removeprefix(self._document))
+        terms = [term for term in (row["term"] or "").split(", ") if term and term not in message]
+        return f"{message} ({', '.join(terms)})" if terms else message
+
+    def close(self, total: int, fatal: int, documents: int) -> None:
+        words = self._words["sum"] if total else self._words["nothing"]
+        self._stream.write(words.format(total=total, fatal=fatal, documents=documents))
 
 
 def write_opinion(opinion: Opinion, *, aside: bool) -> None:
@@ -192,14 +232,3 @@ def write_opinion(opinion: Opinion, *, aside: bool) -> None:
             if rules
         ]
         print(f"  {each.document}  {each.note or '; '.join(parts)}", file=stream)
-
-
-def _write_text(frame: pl.DataFrame, stream: IO[str], document: str) -> str:
-    for row in frame.iter_rows(named=True):
-        if row["document"] != document:
-            document = row["document"]
-            stream.write(f"\n{document}\n")
-        place = f"line {row['line']}" if row["line"] else "-"
-        terms = f" ({row['term']})" if row["term"] else ""
-        stream.write(f"  {row['severity']:11} {row['rule']:14} {place:>10}  {row['message']}{terms}\n")
-    return document

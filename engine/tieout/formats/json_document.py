@@ -65,13 +65,19 @@ def violations(value: Any, schema: Dict[str, Any]) -> str:
         schema, format_checker=jsonschema.FormatChecker()
     )
     errors = sorted(validator.iter_errors(value), key=lambda each: [str(part) for part in each.absolute_path])
-    shown = [f"{'.'.join(map(str, each.absolute_path)) or 'the document'}: {_short(each.message)}" for each in errors]
+    shown = [f"{'.'.join(map(str, each.absolute_path)) or 'the document'}: {_said(each)}" for each in errors]
     more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return "; ".join(shown[:_SHOWN]) + more
 
 
-def _short(message: str) -> str:
-    plain = re.sub(r"_Written\('([^']*)'\)", r"\1", message)
+def _said(error: jsonschema.ValidationError) -> str:
+    """What is wrong, with what to write for the mistakes that people make most."""
+    if error.validator == "format" and error.validator_value == "date":
+        return f"'{str(error.instance)[:40]}' is no date as 2026-08-31"
+    kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    if error.validator == "type" and "number" in kinds and isinstance(error.instance, str):
+        return f"'{error.instance[:40]}' is a text; write a number without quotes, as 1617.03"
+    plain = re.sub(r"_Written\('([^']*)'\)", r"\1", error.message)
     return plain if len(plain) <= 160 else f"{plain[:70]} ... {plain[-80:]}"
 
 

@@ -81,7 +81,7 @@ class TreeReader:
             if chosen is None:
                 raise FormatError(f"not what the mapping {named.id if named else ''} reads")
             if wrong := json_document.violations(value, chosen.settings.get("schema", {})):
-                raise FormatError(f"{name}: {wrong}", rule="IN-SCHEMA")
+                raise FormatError(wrong if name == document.uri else f"{name}: {wrong}", rule="IN-SCHEMA")
             trees.append((chosen, root, name))
         for chosen, root, name in trees:
             self._add(chosen, root, name, document.uri, options)

@@ -40,6 +40,7 @@ _REFUSED_ZH = {
     "IN-ENCODING": "编码与映射声明不符",
     "IN-COLUMN": "列与映射不符",
     "IN-FORMAT": "格式无法识别或已损坏",
+    "IN-SCHEMA": "内容不符合 JSON Schema",
     "IN-SOURCE": "数据源无法打开",
 }
 

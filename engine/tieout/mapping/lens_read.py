@@ -248,7 +248,10 @@ class _Reader:
         shown = problem.text if len(problem.text) <= 60 else problem.text[:57] + "..."
         wrong, wrong_zh = f"'{shown}' {problem.says}", f"'{shown}' 不符合 {column.name if column else ''} 的类型"
         if not problem.text.strip(SPACE):
-            wrong, wrong_zh = "is there but empty", "元素存在但为空"
+            wrong, wrong_zh = (
+                "is there but empty; write the value or leave it out",
+                "元素存在但为空，应填写内容或删除该元素",
+            )
         return Finding(
             rule="IN-VALUE" if problem.severity == "fatal" else "IN-PRECISION",
             severity=problem.severity,
