@@ -71,7 +71,7 @@ def test_a_list_of_invoices_is_taken_in_one_by_one():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"issue_date": "2024-13-01"}, "issue_date: '2024-13-01' is not a 'date'"),
+        ({"issue_date": "2024-13-01"}, "issue_date: '2024-13-01' is no date as 2026-08-31"),
         ({"issue_dat": "2024-12-01"}, "'issue_dat' was unexpected"),
         ({"lines": {}}, "lines: {} is not of type 'array'"),
     ],
