@@ -26,6 +26,7 @@ _HEAD = (
     "billing_kind",
     "invoice_number",
     "corrects_invoice",
+    "billed_on",
     "issue_date",
     "due_date",
     "currency",
@@ -67,13 +68,21 @@ class Profile:
 
 
 def prepare(store: Store) -> None:
-    """Makes the working tables: issuing_line, issuing_vat, issuing_buyer and issuing_head, one row a document."""
+    """Makes the working tables: issuing_line, issuing_vat, issuing_buyer, issuing_head, one row a document, and issuing_ground, empty."""
     store.put("issuing_currency", pl.DataFrame({"currency": [*MINOR_UNITS], "decimals": [*MINOR_UNITS.values()]}))
-    for query in (_LINES, _VAT, _BUYERS, _head()):
+    for query in (_LINES, _VAT, _BUYERS, _head(), _NO_GROUNDS):
         store.execute(query)
 
 
-WORKING_TABLES = ("issuing_currency", "issuing_line", "issuing_vat", "issuing_buyer", "issuing_head", "issuing_number")
+WORKING_TABLES = (
+    "issuing_currency",
+    "issuing_line",
+    "issuing_vat",
+    "issuing_buyer",
+    "issuing_head",
+    "issuing_number",
+    "issuing_ground",
+)
 
 
 def _rounded(value: str) -> str:
@@ -141,6 +150,11 @@ from taxed t join booked b using (billing_document)
 """,
 )
 
+_NO_GROUNDS = Query(
+    "no payments that call for invoices",
+    "create or replace table issuing_ground (billing_document varchar, payment_id varchar, paid_on date)",
+)
+
 _BUYERS = Query(
     "buyers",
     """
@@ -188,7 +202,7 @@ def documents(as_of: dt.date) -> Query:
     return Query(
         "billing documents in order",
         """
-select billing_document, invoice_number, corrects_invoice, issue_date, is_credit, party_id, currency, total, document_total, rounding, conflicts, has_repeated_lines, has_kind,
+select billing_document, invoice_number, corrects_invoice, billed_on, issue_date, is_credit, party_id, currency, total, document_total, rounding, conflicts, has_repeated_lines, has_kind,
        is_known, party_source, party_line, coalesce(issue_date > $as_of, false) as is_early, source, line
 from issuing_head order by issue_date nulls last, billing_document
 """,
@@ -273,9 +287,10 @@ select n.invoice_id,
        case when h.intra_community then h.country end as deliver_to_country_code,
        h.net as sum_of_invoice_line_net_amount, h.net as invoice_total_amount_without_vat,
        h.tax as invoice_total_vat_amount, h.total as invoice_total_amount_with_vat,
-       h.total as amount_due_for_payment, true as has_document_totals,
+       case when g.payment_id is not null then h.total end as paid_amount,
+       case when g.payment_id is null then h.total else 0 end as amount_due_for_payment, true as has_document_totals,
        h.source, h.line
-from issuing_number n join issuing_head h using (billing_document)
+from issuing_number n join issuing_head h using (billing_document) left join issuing_ground g using (billing_document)
 order by n.invoice_id
 """,
         {
@@ -315,6 +330,9 @@ _NOTES = Query(
 with notes as (
   select billing_document, note, min(row_no) as first, arg_min(source, row_no) as source, min(line) as line
   from issuing_line where note is not null group by billing_document, note
+  union all
+  select g.billing_document, 'Paid on ' || g.paid_on || ', payment ' || g.payment_id, 0, h.source, h.line
+  from issuing_ground g join issuing_head h using (billing_document)
 )
 select n.invoice_id, row_number() over (partition by n.invoice_id order by t.first) as row_no,
        t.note as invoice_note, t.source, t.line

@@ -29,9 +29,11 @@ heads as (
          coalesce(h.is_credit or h.total < 0, false) as is_red,
          nullif(concat_ws('；',
            case when h.corrects_invoice is not null then '被红冲蓝字数电发票号码：' || h.corrects_invoice end,
+           case when g.payment_id is not null then '收款日期：' || g.paid_on || '，收款流水号：' || g.payment_id end,
            case when h.purchase_order_reference is not null then '订单号：' || h.purchase_order_reference end,
            t.note), '') as remark
   from issuing_number n join issuing_head h using (billing_document) left join notes t using (billing_document)
+    left join issuing_ground g using (billing_document)
 )
 """
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.issuing import compose, credit, findings, proof
+from tieout.issuing import compose, credit, findings, ground, proof
 from tieout.issuing.compose import Profile
 from tieout.issuing.origin import Origins
 from tieout.model.definitions import Mapping
@@ -66,7 +66,7 @@ def issue(
     settings: ``issuing`` of the workspace. folder: where the documents are written; made where there is one to write.
     as_of: a document dated later waits for a later run. holder: who issues; of its numbers, what it reserved and did not
     issue is given back (only one process at a time may have that name; others may issue at the same time).
-    Fills ``issued_document`` (every billing document: issued, invalid or unchanged), the canonical invoice tables (what
+    Fills ``issued_document`` (every billing document: issued, invalid, waiting or unchanged), the canonical invoice tables (what
     was issued, now or by an earlier run), ``finding`` and ``exception`` (what was stopped, and by which rules). Where
     the journal has a run of the same day, its documents come again under their numbers, so that both runs are equal.
     Raises SourceError where the folder cannot be written.
@@ -86,7 +86,8 @@ def commit(journal: Journal, store: Store, *, run_id: str) -> int:
     rows = store.fetch(
         Query(
             "issued documents",
-            "select series, number, invoice_number, billing_document, sha256, file, coalesce(currency, '') as currency "
+            "select series, number, invoice_number, billing_document, sha256, file, coalesce(currency, '') as currency, "
+            "payment_id, paid_on "
             "from issued_document where status = 'issued' order by series, number",
         )
     ).to_dicts()
@@ -161,13 +162,19 @@ class _Issuing:
         recorded = {row["billing_document"]: row for row in issued_documents(self.journal, [*documents])}
         read_by = Query("mappings of documents", "select document_id, mapping from document where mapping is not null")
         self.origins = Origins(self.mappings, dict(self.store.fetch(read_by).iter_rows()))
-        found = self._judge(documents, [each for each in documents if each not in recorded])
+        later = [each for each in documents if each not in recorded and ground.waits(documents[each])]
+        grounds = ground.find(self.store, self.journal, later, holder=self.holder)
+        waiting = {each for each in later if each not in grounds}
+        grounds |= ground.recorded(self.journal, [each for each in recorded if ground.waits(documents[each])])
+        ground.put(self.store, grounds)
+        candidates = [each for each in documents if each not in recorded and each not in waiting]
+        found = self._judge(documents, candidates)
         stopped = {each.object_id for each in found if each.severity == "fatal"}
-        passed = [each for each in documents if each not in recorded and each not in stopped]
+        passed = [each for each in candidates if each not in stopped]
         too_much = credit.judge(self.store, self.journal, documents, passed, holder=self.holder)
         found += too_much
         stopped |= {each.object_id for each in too_much}
-        fresh = [each for each in documents if each not in recorded and each not in stopped]
+        fresh = [each for each in candidates if each not in stopped]
 
         names = self._named(fresh, {each: documents[each]["invoice_number"] for each in fresh})
         names |= {
@@ -191,10 +198,17 @@ class _Issuing:
         aside = [names[each].file for each in changed]
         for name, frame in tables.items():
             self.store.append(name, frame.filter(~pl.col("invoice_id").is_in(aside)))
+        status = (
+            dict.fromkeys(stopped, "invalid")
+            | dict.fromkeys(waiting, "waiting")
+            | dict.fromkeys((*fresh, *again), "issued")
+        )
         rows = [
             {
                 "billing_document": each,
-                "status": "invalid" if each in stopped else "issued" if each in {*fresh, *again} else "unchanged",
+                "status": status.get(each, "unchanged"),
+                "payment_id": grounds[each].payment_id if each in grounds else None,
+                "paid_on": grounds[each].paid_on if each in grounds else None,
                 "mapping": self.profile.credit_note if row["is_credit"] else self.profile.invoice,
                 "currency": row["currency"],
                 "amount": row["total"],

@@ -177,6 +177,7 @@ billing_line_no | integer | - | The position of the line within the billing docu
 billing_kind | code | - | invoice or credit_note.
 invoice_number | identifier | BT-1 | The number the ERP has given the invoice already; null where tieout numbers it.
 corrects_invoice | identifier | BT-25 | The number of the invoice that a credit note corrects.
+billed_on | code | - | payment where the invoice waits for the customer's money (先款后票); delivery, or null, where it does not.
 issue_date | date | BT-2 | The date of the invoice.
 delivery_date | date | BT-72 | The date of delivery.
 due_date | date | BT-9 | The date on which payment is due.

@@ -233,11 +233,13 @@ invoice_number | identifier | BT-1 | The number given; null where the invoice wa
 series | text | - | The series the number belongs to; null where the invoice was stopped.
 number | integer | - | The number within its series; null where the invoice was stopped.
 mapping | text | - | The mapping that wrote it.
-status | code | - | issued, invalid (stopped by a fatal finding) or unchanged (issued by a run of another day).
+status | code | - | issued, invalid (stopped by a fatal finding), waiting (for its payment) or unchanged (issued by a run of another day).
 file | text | - | The file in the run's folder.
 sha256 | text | - | The hash of its bytes.
 currency | code | BT-5 | The currency.
 amount | amount | BT-112 | The total with VAT.
+payment_id | identifier | - | The payment that called for the invoice; null where it waited for none.
+paid_on | date | - | The day on which that payment was booked.
 """,
         key=("billing_document",),
     ),

@@ -47,6 +47,9 @@ class Issued:
     amounts: Mapping[str, str] = field(default_factory=dict)
     """The total with VAT and the taxable amount of each rate, of which credit notes take."""
     currency: str = ""
+    payment_id: str | None = None
+    paid_on: dt.date | None = None
+    """The payment that called for it, and its day."""
 
 
 def register_run(
@@ -203,6 +206,7 @@ def issue_documents(
                         "file": each.file,
                         "run_id": run_id,
                         **({"amounts": dict(each.amounts), "currency": each.currency} if each.amounts else {}),
+                        **({"payment_id": each.payment_id, "paid_on": each.paid_on} if each.payment_id else {}),
                     },
                 )
             )
