@@ -448,3 +448,79 @@ def test_comments_and_cases_of_no_run_survive_runs(journal, routes):
     run(journal, routes, "r2", exception())
     assert case(journal).comments == 1
     assert journal.verify().holds
+
+
+# --- escalated level by level ---
+
+LEVELS = """
+routing: test
+calendar: DE
+routes:
+  - id: ROUTE-1
+    when: {reason: partial_payment}
+    then:
+      queue: credit-control
+      due: 2
+      escalate:
+        - {after: 5 business days, queue: team-lead, owner: lea, due: 1}
+        - {after: 10, queue: head-of-finance, due: 2 business days}
+  - {id: ROUTE-9, when: {}, then: {queue: triage}}
+"""
+MONDAY = dt.date(2026, 11, 2)
+
+
+def test_a_case_that_stays_open_goes_to_the_next_level_and_again_to_the_one_after(journal, plan):
+    levels = plan(LEVELS)
+    seen = []
+    for n, days in enumerate(
+        (0, 4, 7, 9, 14, 60)
+    ):  # the fifth business day is the 7th of the calendar, the tenth the 14th
+        run(journal, levels, f"r{n}", exception(), as_of=MONDAY + dt.timedelta(days=days))
+        found = case(journal)
+        seen.append((found.queue, found.owner, str(found.due)))
+    assert seen == [
+        ("credit-control", None, "2026-11-04"),
+        ("credit-control", None, "2026-11-04"),
+        ("team-lead", "lea", "2026-11-10"),
+        ("team-lead", "lea", "2026-11-10"),
+        ("head-of-finance", None, "2026-11-18"),
+        ("head-of-finance", None, "2026-11-18"),
+    ]
+    assert kinds(journal) == ["case_opened", "case_updated", "case_updated"]
+
+
+def test_a_level_is_skipped_where_nobody_looked_for_long(journal, plan):
+    levels = plan(LEVELS)
+    run(journal, levels, "r1", exception(), as_of=MONDAY)
+    run(journal, levels, "r2", exception(), as_of=MONDAY + dt.timedelta(days=20))
+    assert case(journal).queue == "head-of-finance"
+
+
+def test_a_queue_and_an_owner_that_a_person_chose_stay_and_a_decided_case_is_not_escalated(journal, plan):
+    levels = plan(LEVELS)
+    name = exception_id("partial_payment", "payment", "B1")
+    run(journal, levels, "r1", exception(), exception(object_id="B2"), as_of=MONDAY)
+    assign(journal, [name], to="mia", actor="zoe", queue="refunds")
+    other = exception_id("partial_payment", "payment", "B2")
+    move(journal, other, "resolved", actor="zoe", reason="done")
+    run(journal, levels, "r2", exception(), exception(object_id="B2"), as_of=MONDAY + dt.timedelta(days=14))
+    assert (case(journal).queue, case(journal).owner) == ("refunds", "mia")
+    assert (case(journal, other).queue, case(journal, other).state) == ("credit-control", "resolved")
+
+
+def test_a_case_that_came_back_begins_at_the_first_level(journal, plan):
+    levels = plan(LEVELS)
+    run(journal, levels, "r1", exception(), as_of=MONDAY)
+    run(journal, levels, "r2", as_of=MONDAY + dt.timedelta(days=8))
+    run(journal, levels, "r3", exception(), as_of=MONDAY + dt.timedelta(days=20))
+    assert case(journal).queue == "credit-control"
+
+
+def test_levels_rise():
+    from tieout.library import yamlfile
+    from tieout.library.routes import parse_routes
+
+    _, mistakes = parse_routes(yamlfile.load(LEVELS.replace("after: 10", "after: 5")))
+    assert ["5 business days come no later than the level before; levels rise" in str(each) for each in mistakes] == [
+        True
+    ]

@@ -49,6 +49,9 @@ def settle(store: Store, journal: Journal, routes: RoutePlan, *, as_of: dt.date)
         store.put("case_known", _known(session, store))
     store.execute(Query("targets of exceptions", _TARGETS, {"as_of": as_of}))
     store.put("case_due", _due_days(store))
+    store.put("case_level", _levels(routes))
+    store.put("case_level_day", _level_days(store))
+    store.execute(Query("levels reached", _REACHED, {"as_of": as_of}))
     store.execute(Query("settle exceptions", _SETTLE))
     return Settled(store.count("exception"), raised, tuple(notes))
 
@@ -219,6 +222,7 @@ create or replace table case_target as
 select r.exception_id, f.age_days,
   case when k.queue_by = 'person' then k.queue else r.queue end as queue,
   case when k.owner_by = 'person' then k.owner else r.owner end as owner,
+  coalesce(k.queue_by = 'person', false) as is_placed, coalesce(k.owner_by = 'person', false) as is_owned,
   r.route_id, r.due_days, r.calendar,
   case when k.closed_by = 'run' then $as_of else least(coalesce(k.opened_as_of, $as_of), $as_of) end as start
 from case_routed r
@@ -228,9 +232,13 @@ left join case_known k on k.case_id = r.exception_id
 
 _SETTLE = """
 update exception
-set route = t.route_id, queue = t.queue, owner = t.owner, due = d.due, age_days = t.age_days
+set route = t.route_id, age_days = t.age_days,
+  queue = case when t.is_placed or l.level is null then t.queue else l.queue end,
+  owner = case when t.is_owned or l.level is null then t.owner else l.owner end,
+  due = coalesce(l.due, d.due)
 from case_target t
 join case_due d on d.start = t.start and d.due_days = t.due_days and d.calendar = t.calendar
+left join case_reached l on l.exception_id = t.exception_id
 where t.exception_id = exception.exception_id
 """
 
@@ -241,6 +249,41 @@ def _due_days(store: Store) -> pl.DataFrame:
     )
     due = [business_days(start, days, calendar) for start, days, calendar in rows.iter_rows()]
     return rows.with_columns(pl.Series("due", due, dtype=pl.Date))
+
+
+def _levels(routes: RoutePlan) -> pl.DataFrame:
+    """The levels of escalation, one row a route or pattern and level."""
+    thens = {**{each.id: each.then for each in routes.routes}, **{each.id: each.then for each in routes.patterns}}
+    rows = [
+        (name, n, level["after_days"], level["queue"], level["owner"], level["due_days"])
+        for name, then in thens.items()
+        for n, level in enumerate(then.get("escalate", ()), start=1)
+    ]
+    schema = ("route_id", pl.String), ("level", pl.Int64), ("after_days", pl.Int64), ("queue", pl.String)
+    return pl.DataFrame(rows, schema=[*schema, ("owner", pl.String), ("due_days", pl.Int64)], orient="row")
+
+
+def _level_days(store: Store) -> pl.DataFrame:
+    """From which day a case opened on ``start`` is on a level, and by when it should be settled there."""
+    sql = """select distinct t.start, t.calendar, l.after_days, l.due_days
+from case_target t join case_level l using (route_id) order by all"""
+    rows = store.fetch(Query("distinct levels", sql))
+    reached = [business_days(start, after, calendar) for start, calendar, after, _ in rows.iter_rows()]
+    days = zip(reached, rows.iter_rows(), strict=True)
+    due = [business_days(day, row[3], row[1]) for day, row in days]
+    return rows.with_columns(pl.Series("reached", reached, dtype=pl.Date), pl.Series("due", due, dtype=pl.Date))
+
+
+# The highest level whose day has come. A level never waits for the one before: whoever looks late sees the right one.
+_REACHED = """
+create or replace table case_reached as
+select t.exception_id, l.level, l.queue, l.owner, d.due
+from case_target t
+join case_level l using (route_id)
+join case_level_day d on d.start = t.start and d.calendar = t.calendar and d.after_days = l.after_days and d.due_days = l.due_days
+where d.reached <= $as_of
+qualify row_number() over (partition by t.exception_id order by l.level desc) = 1
+"""
 
 
 def business_days(start: dt.date, days: int, calendar: str) -> dt.date:

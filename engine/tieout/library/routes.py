@@ -41,6 +41,7 @@ def parse_routes(node: Node) -> tuple[RoutePlan | None, list[Mistake]]:
     mistakes += _reasons(node)
     mistakes += _reach(routes)
     mistakes += _calendars(node)
+    mistakes += _levels([*routes, *patterns])
     mistakes += _expectations(node, plan)
     return plan, sorted(set(mistakes))
 
@@ -58,9 +59,34 @@ def _route(node: Node) -> Route:
 
 def _then(node: Node) -> dict[str, Any]:
     """The plain mapping with ``due`` as ``due_days``, a number of business days."""
-    then: dict[str, Any] = {key: value for key, value in node.plain().items() if key != "due"}
-    then["due_days"] = int(str(node.plain("due", DUE_DAYS)).split()[0])
+    then: dict[str, Any] = {key: value for key, value in node.plain().items() if key not in ("due", "escalate")}
+    then["due_days"] = _days(node.plain("due", DUE_DAYS))
+    if levels := node.plain("escalate", []):
+        then["escalate"] = tuple(
+            {
+                "after_days": _days(each["after"]),
+                "queue": each["queue"],
+                "owner": each.get("owner"),
+                "due_days": _days(each.get("due", DUE_DAYS)),
+            }
+            for each in levels
+        )
     return then
+
+
+def _days(written: Any) -> int:
+    return int(str(written).split()[0])
+
+
+def _levels(nodes: Iterable[Node]) -> Iterator[Mistake]:
+    """A level that comes no later than the one before it would never be seen, or hide that one."""
+    for node in nodes:
+        last = -1
+        for level in node["then"].get("escalate") or ():
+            days = _days(level.plain("after"))
+            if days <= last:
+                yield level["after"].mistake(f"{days} business days come no later than the level before; levels rise")
+            last = days
 
 
 def _pattern(node: Node) -> Pattern:

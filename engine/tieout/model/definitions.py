@@ -243,7 +243,8 @@ class Route:
     when: Dict[str, Any]
     """Column, or column and comparison (amount_gte), to a value or a list of values; all must hold."""
     then: Dict[str, Any]
-    """queue, due_days (business days), and where given owner and calendar."""
+    """queue, due_days (business days), and where given owner, calendar and escalate: levels with after_days since the case
+    was opened, queue, owner and due_days."""
     location: Location
     title: Text = Text("")
     note: Text = Text("")
