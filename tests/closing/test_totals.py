@@ -174,3 +174,10 @@ def test_whatever_comes_in_balances(rows):
     for row in store.table("control_total").iter_rows(named=True):
         assert row["difference"] == 0
         assert row["count_in"] == row["count_matched"] + row["count_exception"] + row["count_excluded"]
+
+
+def test_an_entry_of_nothing_is_excluded_and_the_run_balances():
+    store = store_with(payments=[("P1", "0", "EUR", "BOOK")])
+    totals.close(store)
+    assert store.table("excluded")["reason"].to_list() == ["an entry of 0 moves no money"]
+    assert total(store, "payment")["count_excluded"] == 1

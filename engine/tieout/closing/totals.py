@@ -111,6 +111,12 @@ _EXCLUSIONS = (
         "from payment where status <> 'BOOK' and payment_id not in (select object_id from excluded where \"table\" = 'payment')",
     ),
     Query(
+        "payments that move no money",
+        "insert into excluded select 'payment', payment_id, 'an entry of 0 moves no money', amount, currency, source, line "
+        "from payment where amount = 0 and payment_id not in (select object_id from excluded where \"table\" = 'payment') "
+        "and payment_id not in (select object_id from exception where \"table\" = 'payment')",
+    ),
+    Query(
         "open items that stay open",
         f"""
 insert into excluded
