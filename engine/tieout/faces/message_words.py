@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from tieout.model.money import display
 
 __all__ = ["MESSAGES", "deciding", "message", "message_in"]
 
@@ -168,10 +170,21 @@ def message(facts: Mapping[str, Any], written: str, *, related: str | None = Non
     sentence = MESSAGES.get(str(facts.get("says")))
     if sentence is None or (facts.get("says") == "finding" and not facts.get("message_zh")):
         return written
-    plain = {key: _word(value) for key, value in facts.items()}
+    plain = {key: _money(value) if key in _MONEY else _word(value) for key, value in facts.items()}
     many = f"至少 {facts.get('count')}" if facts.get("at_least") else facts.get("count")
     known = {"related": related or "-", "many": many, "deciding": deciding(facts)}
     return sentence.format_map(_Told(known | plain))
+
+
+# What is an amount of money among the values of the evidence.
+_MONEY = {"amount", "ledger_amount", "said_amount", "einvoice"}
+
+
+def _money(value: Any) -> Any:
+    try:
+        return display(Decimal(str(value)))
+    except InvalidOperation:
+        return _word(value)
 
 
 def _word(value: Any) -> Any:

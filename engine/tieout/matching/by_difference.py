@@ -16,7 +16,7 @@ from tieout.matching import text
 from tieout.matching.by_reference import SURE, by_settled
 from tieout.matching.differences import Due, Explanation, Limits, Paid, bank_of, explain
 from tieout.matching.ledger import Ledger
-from tieout.model.money import minor_units
+from tieout.model.money import display, minor_units
 
 __all__ = ["by_difference"]
 
@@ -252,10 +252,11 @@ def _residual_flags(head: Mapping[str, Any], outcome: Explanation, scale: int) -
     if reason is None:
         return []
     open_amount = _decimal(abs(outcome.open_difference), scale)
+    shown = f"{display(Decimal(open_amount), head['currency'])} {head['currency']}"
     message = {
-        "partial_payment": f"{open_amount} {head['currency']} of {head['open_item_id']} stay open",
-        "discount_out_of_terms": f"a discount of {open_amount} {head['currency']} was taken after its last day",
-        "overpayment": f"{open_amount} {head['currency']} are more than the items named",
+        "partial_payment": f"{shown} of {head['open_item_id']} stay open",
+        "discount_out_of_terms": f"a discount of {shown} was taken after its last day",
+        "overpayment": f"{shown} are more than the items named",
         "withholding": "the payer withheld tax",
     }[reason]
     amount = _decimal(sum(p.amount for p in outcome.parts if p.kind == "withholding"), scale)
