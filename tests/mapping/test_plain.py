@@ -79,6 +79,17 @@ def test_texts_that_do_not_fit_are_found_in_parts_too():
     assert known[2:] == [True, True]
 
 
+def test_an_element_that_is_empty_at_times_is_a_part_at_others():
+    known = []
+    bodies = [
+        PARTY.format("S", "a") + LINE.format(1, 2, 3),
+        "<Party/>" + LINE.format(1, 2, 3),
+        "<Party></Party><Line/>",
+    ]
+    same(documents([*bodies, "<Party> </Party><Line no='1'/>"] * 2), known)
+    assert known[4:7] == [True, True, True]
+
+
 @pytest.mark.parametrize("many", [1, 2, 7])
 def test_the_number_of_lines_needs_no_parsing_again(many):
     known = []
@@ -101,6 +112,7 @@ def test_the_first_of_several_texts_counts_also_where_it_does_not_fit():
         "<ID><![CDATA[<Line>]]></ID>" + LINE.format("1", "1", "x"),
         '<ID k="a>b">c</ID><Line k="x>y"><Net>x</Net></Line>',
         "<ID>1</ID><?go on?>" + LINE.format("x", "1", "1"),
+        "<?go on?><ID>1</ID><!-- a -->\n<?go\non ??>" + LINE.format("x", "1", "1"),
         "<ID>1</ID>tail" + LINE.format("x", "1", "1"),
         "<Line/>" + LINE.format("x", "1", "1") + "<Line/>",
         "<Line><Net>1</Net><x:Deep><Line><Net>x</Net></Line></x:Deep></Line><x:Deep><Line><Net>y</Net></Line></x:Deep>",
@@ -138,6 +150,12 @@ LEARNT = documents([LINE.format("1", "2", "3") + PARTY.format("S", "a")])[0]
         LEARNT.replace("</Line>", "</Line></Line>"),
         LEARNT.replace("<Party>", "<!-- -- --><Party>"),
         LEARNT.replace("<Party>", "<!-- \x03 --><Party>"),
+        LEARNT.replace("<Party>", "<?xml go?><Party>"),
+        LEARNT.replace("<Party>", "<?XmL?><Party>"),
+        LEARNT.replace("<Party>", "<?a:b go?><Party>"),
+        LEARNT.replace("<Party>", "<? go?><Party>"),
+        LEARNT.replace("<Party>", "<?go \x04?><Party>"),
+        "<?xml version='1.0'?><?xml version='1.0'?>" + LEARNT,
         "<!DOCTYPE Doc>" + LEARNT,
         LEARNT.replace("<Line>", "\x01<Line>"),
         LEARNT.replace("<Line>", "<\0Line>"),

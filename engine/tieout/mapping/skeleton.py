@@ -16,8 +16,10 @@ _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 SPACE = " \t\n"
 _HOLE = "<\0{}>"
 HOLES = re.compile("<\0[^>]*>")
-# Comments before an element that is not closed there; within a text they would not be blanks.
-_COMMENTS = re.compile(r">[ \t\n]*(?:<!--(?:[^-]|-(?!-))*-->[ \t\n]*)+(?=<[^/])")
+# Comments and instructions before an element that is not closed there; within a text they would not be blanks.
+_COMMENT = r"<!--[^-]*(?:-(?!-)[^-]*)*-->"
+_INSTRUCTION = r"<\?(?![Xx][Mm][Ll][ \t\n?])[A-Za-z_][A-Za-z0-9_.-]*(?:[ \t\n][^?]*(?:\?(?!>)[^?]*)*)?\?>"
+_ASIDE = re.compile(rf">[ \t\n]*(?:(?:{_COMMENT}|{_INSTRUCTION})[ \t\n]*)+(?=<[^/?!])")
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Cuts:
     def add(self, names: Collection[str]) -> None:
         self.names |= set(names)
         listed = "|".join(sorted(map(re.escape, self.names)))
-        self._search = re.compile(f"<({listed})(?=[ \t\n/>])").search
+        self._search = re.compile(f"<({listed})(?=[ \t\n>])").search
         self._ends = {name: (f"</{name}>", _HOLE.format(name)) for name in self.names}
 
     def cut(self, text: str, start: int) -> tuple[str, list[str], list[Run]] | None:
@@ -49,12 +51,16 @@ class Cuts:
         bits: list[str] = []
         runs: list[Run] = []
         parts: list[tuple[str, list[str], int]] = []
-        last, at = "", start
+        last, at, after = "", start, start
         search, ends = self._search, self._ends
-        while search is not None and (found := search(text, at)):
+        while search is not None and (found := search(text, after)):
             name, begin = found[1], found.start()
             closing, hole = ends[name]
-            end = text.find(closing, begin)
+            after = found.end()
+            if text.startswith(closing, after + 1):
+                # Empty, and so no part; nor is an element that ends as it begins.
+                continue
+            end = text.find(closing, after)
             if end < 0:
                 return None
             end += len(closing)
@@ -67,7 +73,7 @@ class Cuts:
                 parts = [part]
                 bits += (between, hole)
                 runs.append(Run(name, parts))
-            last, at = name, end
+            last, at, after = name, end, end
         bits.append(text[at:])
         skeleton = split("".join(bits))
         return "\1".join(skeleton[::2]), skeleton[1::2], runs
@@ -81,15 +87,15 @@ def opened(content: bytes) -> tuple[str, str] | None:
         return None
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if "<!--" in text:
-        text = _COMMENTS.sub(_lines_of, text)
+    if "<!--" in text or text.find("<?", 2) > 0:
+        text = _ASIDE.sub(_lines_of, text)
     found = _PREFIX.match(text)
     return None if found is None or "\r" in text else (text, found[0])
 
 
-def _lines_of(comments: re.Match[str]) -> str:
-    """Empty lines instead of comments; those with characters that XML has not stay."""
-    text = comments[0]
+def _lines_of(aside: re.Match[str]) -> str:
+    """Empty lines instead of comments and instructions; those with characters that XML has not stay."""
+    text = aside[0]
     return text if _NO_TEXT.search(text.replace("]]>", "")) else ">" + "\n" * text.count("\n")
 
 
