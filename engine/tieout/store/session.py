@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -83,9 +84,14 @@ class Session:
     def fold(self, events: Sequence[Event]) -> None:
         """Brings the views up to date with events."""
         self._fold_cases([event for event in events if event.stream.startswith("case:")])
-        for event in events:
-            for statement in view_statements(event):
-                self.connection.execute(statement)
+        changes = (change for event in events for change in view_statements(event))
+        # Neighbours with one statement are executed together, in their order.
+        for of_pairs, group in groupby(changes, key=lambda change: change[0] if isinstance(change, tuple) else None):
+            if of_pairs is None:
+                for statement in group:
+                    self.connection.execute(statement)
+            else:
+                self.connection.execute(of_pairs, [values for _, values in group])
 
     def fold_all(self) -> None:
         """Empties the views and folds every event of all workspaces into them again: after a change of the schema."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -38,6 +39,7 @@ __all__ = [
     "USER",
     "VIEWS",
     "frame",
+    "transmission_changed",
 ]
 
 
@@ -228,3 +230,19 @@ def frame(connection: Connection, query: sa.Select[Any]) -> pl.DataFrame:
     rows = connection.execute(query).all()
     schema = {column.name: _POLARS.get(type(column.type), pl.String) for column in query.selected_columns}
     return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+
+@cache
+def transmission_changed(names: tuple[str, ...], attempts: int) -> sa.Update:
+    """The statement that changes these columns of one transmission; made once, so that many are changed together."""
+    values: dict[str, Any] = {each: sa.bindparam(f"new_{each}") for each in names}
+    if attempts:
+        values["attempts"] = TRANSMISSION.c.attempts + attempts
+    return (
+        TRANSMISSION.update()
+        .where(
+            TRANSMISSION.c.workspace == sa.bindparam("of_workspace"),
+            TRANSMISSION.c.transmission_id == sa.bindparam("of_transmission"),
+        )
+        .values(values)
+    )

@@ -19,6 +19,7 @@ from tieout.store.tables import (
     RUN,
     TRANSMISSION,
     USER,
+    transmission_changed,
 )
 
 __all__ = ["view_statements"]
@@ -41,7 +42,10 @@ RECORDED = frozenset(
 
 
 def view_statements(event: Event) -> list[Any]:
-    """What an event changes in the views other than that of cases; raises StoreError for an unknown kind."""
+    """What an event changes in the views other than that of cases: statements, or pairs of one and its values.
+
+    Raises StoreError for an unknown kind.
+    """
     room, _, name = event.stream.partition(":")
     makers = {"case": _decision, "user": _user, "rules": _rules, "read": lambda *_: []}
     return makers.get(room, _registered)(event, name)
@@ -194,27 +198,30 @@ def _transmission(event: Event, name: str) -> list[Any]:
     if event.kind == "transmission_prepared":
         facts = ("platform", "document_id", "invoice_number", "issue_date", "file", "sha256", "mapping", "currency")
         amount = payload.get("amount")
-        return [
-            TRANSMISSION.insert().values(
-                workspace=event.workspace,
-                transmission_id=name,
-                state=state,
-                **{each: payload.get(each) for each in facts},
-                idempotency_key=payload["idempotency_key"],
-                amount=None if amount is None else Decimal(amount),
-                attempts=0,
-                prepared_at=event.instant,
-                changed_at=event.instant,
-            )
-        ]
+        row = {each: payload.get(each) for each in facts} | {
+            "workspace": event.workspace,
+            "transmission_id": name,
+            "state": state,
+            "idempotency_key": payload["idempotency_key"],
+            "amount": None if amount is None else Decimal(amount),
+            "attempts": 0,
+            "prepared_at": event.instant,
+            "changed_at": event.instant,
+        }
+        return [(_PREPARED, row)]
     changes: dict[str, Any] = {each: payload[each] for each in _TEXTS if payload.get(each)}
     if state:
         changes |= {"state": state, "changed_at": event.instant}
+    attempts = 0
     if state == "sent":
-        changes |= {"sent_at": event.instant, "attempts": TRANSMISSION.c.attempts + 1}
+        changes["sent_at"], attempts = event.instant, 1
     if payload.get("away"):  # The platform was not there, so this was no attempt.
-        changes["attempts"] = TRANSMISSION.c.attempts - 1
+        attempts = -1
     if state == "accepted":
         changes["accepted_at"] = event.instant
-    here = TRANSMISSION.c.workspace == event.workspace, TRANSMISSION.c.transmission_id == name
-    return [TRANSMISSION.update().where(*here).values(**changes)]
+    values = {f"new_{each}": value for each, value in changes.items()}
+    here = {"of_workspace": event.workspace, "of_transmission": name}
+    return [(transmission_changed(tuple(changes), attempts), values | here)]
+
+
+_PREPARED = TRANSMISSION.insert()
