@@ -71,7 +71,9 @@ def test_a_schema_names_each_place_and_counts_the_rest():
     schema = {"type": "object", "required": ["a"], "properties": {"n": {"type": "array", "items": {"type": "number"}}}}
     ((_, value),) = read('{"n": ["1", "2", "3", "4", "5", "6", 7.5]}')
     told = json_document.violations(value, schema)
-    assert told.startswith("the document: 'a' is a required property; n.0: '1' is a text; write a number without quotes")
+    assert told.startswith(
+        "the document: 'a' is a required property; n.0: '1' is a text; write a number without quotes"
+    )
     assert told.endswith("; and 2 more")
     assert json_document.violations({"a": 1, "n": []}, schema) == ""
 

@@ -24,10 +24,10 @@ PACKS = {"en16931": "en16931", "peppol": "peppol_bis3", "xrechnung": "xrechnung"
 FLOORS = {
     ("en16931", "ubl"): (0.999, 0.996),
     ("en16931", "cii"): (0.997, 0.997),
-    ("peppol", "ubl"): (0.998, 0.992),
-    ("peppol", "cii"): (0.994, 0.988),
+    ("peppol", "ubl"): (0.998, 0.993),
+    ("peppol", "cii"): (0.997, 0.991),
     ("xrechnung", "ubl"): (0.999, 0.998),
-    ("xrechnung", "cii"): (0.993, 0.991),
+    ("xrechnung", "cii"): (0.996, 0.993),
 }
 
 
