@@ -57,10 +57,8 @@ STDIN = Path("-")
 _Part: TypeAlias = "tuple[Document | Exception, ...]"
 
 _CHUNK = 1000
-_WORTH_A_POOL = 2000
-"""So many documents are worth the start of further processes."""
-
-# The rules cost about a second a part, however few its documents are: a part is as large as memory allows.
+# What the rules of a part cost before its first document, and what starting a process costs, is as much as some thousands of
+# documents: a part is as large as memory allows, and what one part holds is not dealt out.
 _PART_DOCUMENTS, _PART_BYTES = 10_000, 64 * 1024**2
 
 
@@ -106,16 +104,16 @@ def _pooled(parts: Iterable[_Part], workers: int, names: Sequence[str] | None, d
 
 
 def _parts(documents: Iterable[Document | Exception], workers: int) -> Iterator[_Part]:
-    """The documents in parts as large as may be; what fills no more than one part a worker is dealt out evenly."""
+    """The documents in parts as large as may be; what fills more than one and no more than one a worker is dealt out evenly."""
     gathered: list[Document | Exception] = []
-    size = 0
+    size, several = 0, False
     for each in documents:
         gathered.append(each)
         size += len(each.content) if isinstance(each, Document) else 0
         if len(gathered) >= _PART_DOCUMENTS * workers or size >= _PART_BYTES * workers:
             yield from _dealt(gathered, workers)
-            gathered, size = [], 0
-    if len(gathered) > _WORTH_A_POOL:
+            gathered, size, several = [], 0, True
+    if gathered and (several or len(gathered) > _PART_DOCUMENTS or size > _PART_BYTES):
         yield from _dealt(gathered, workers)
     elif gathered:
         yield tuple(gathered)
