@@ -111,3 +111,11 @@ def together(path: str, theirs: list) -> bool:
 
     least = min(len(ours), len(theirs))
     return same(least) or (same(least - 1) and least > 2)
+
+
+def test_a_value_that_does_not_fit_has_its_path_too():
+    line = "<cac:InvoiceLine><cac:AllowanceCharge><cbc:Amount>x</cbc:Amount></cac:AllowanceCharge></cac:InvoiceLine>"
+    batch = read_documents([Document("a.xml", UBL.format(line * 2).encode())], MAPPINGS)
+    found = batch.frames["finding"].filter(pl.col("rule") == "IN-VALUE")
+    wanted = "/Invoice/cac:InvoiceLine[{}]/cac:AllowanceCharge[1]/cbc:Amount"
+    assert sorted(found["path"]) == [wanted.format(1), wanted.format(2)]

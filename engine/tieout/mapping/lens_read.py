@@ -245,6 +245,9 @@ class _Reader:
             object_id = (keyed[place] if keyed else None) or document_id
         spots = self.locator(self.plan.mapping.id, table, (column.name,)) if column else {}
         spot = next(iter(spots.values())).template if len(spots) == 1 else ""
+        if "{outer}" in spot:
+            # Rows are numbered through all outer rows: the position within one is not known here.
+            spot = spot.replace("[{outer}]", "").replace("[{row}]", "")
         shown = problem.text if len(problem.text) <= 60 else problem.text[:57] + "..."
         wrong, wrong_zh = f"'{shown}' {problem.says}", f"'{shown}' 不符合 {column.name if column else ''} 的类型"
         if not problem.text.strip(SPACE):
