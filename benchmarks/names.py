@@ -136,7 +136,7 @@ def measure(scale: float, _stopwatch: Callable[[Callable[[], object]], float]) -
         if subprocess.run([peer, "-c", "import splink"], capture_output=True, check=False).returncode:
             yield "Splink is not installed here: left out (TIEOUT_SPLINK names a Python that has splink 5)"
             return
-        other = _child([peer, str(PEER), str(folder), str(mine["precision"])])
+        other = _child([peer, "-P", str(PEER), str(folder), str(mine["precision"])])
         yield (
             f"Splink {other['version']} on the same names: {other['seconds']:.1f} s, {other['cpu']:.1f} CPU seconds, "
             f"{other['memory']:.1f} GiB, {other['pairs']:,} pairs; at precision {other['precision']:.4f} "
