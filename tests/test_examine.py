@@ -48,3 +48,13 @@ def test_documents_of_a_zip_count_one_by_one_and_what_cannot_be_opened_keeps_its
         "FormatError",
         "c.xml",
     ]
+
+
+def test_two_processes_find_what_one_finds_in_the_same_order(tmp_path, monkeypatch):
+    space = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
+    for n in range(14):
+        (tmp_path / f"{n:02}.xml").write_text(f'<Invoice xmlns="{space}"><x{n}/></Invoice>' if n % 5 else "<Invoice>")
+    monkeypatch.setattr(examine, "_PART_DOCUMENTS", 2)
+    one, two = (examine.examine([tmp_path], jobs=jobs) for jobs in (1, 2))
+    assert two.equals(one)
+    assert one["document"].unique(maintain_order=True).str.tail(6).to_list() == ["00.xml", "05.xml", "10.xml"]

@@ -90,17 +90,27 @@ def findings(
 
 
 def _pooled(parts: Iterable[_Part], workers: int, names: Sequence[str] | None, day: dt.date) -> Iterator[pl.DataFrame]:
-    # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way. One part more than there
-    # are workers is under way, so that reading ahead does not fill the memory.
+    # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way. This process is one of the
+    # workers; the others have one part more each than they work on, and no more than that waits in memory.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_initialise, initargs=(names, day)) as pool:
+    own, others = _Worker(names, day), workers - 1
+    with ProcessPoolExecutor(others, mp_context=context, initializer=_initialise, initargs=(names, day)) as pool:
         waiting: deque[Future[pl.DataFrame]] = deque()
         for part in parts:
-            waiting.append(pool.submit(_work, part))
-            if len(waiting) > workers:
+            if sum(not each.done() for each in waiting) < 2 * others:
+                waiting.append(pool.submit(_work, part))
+            else:
+                waiting.append(_done(own(part)))
+            while waiting and (waiting[0].done() or len(waiting) > 4 * workers):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _done(found: pl.DataFrame) -> Future[pl.DataFrame]:
+    made: Future[pl.DataFrame] = Future()
+    made.set_result(found)
+    return made
 
 
 def _parts(documents: Iterable[Document | Exception], workers: int) -> Iterator[_Part]:
