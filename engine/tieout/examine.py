@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import itertools
 import multiprocessing
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
@@ -80,31 +79,62 @@ def findings(
     day = today or dt.date.today()
     _there(paths)
     workers = jobs or os.cpu_count() or 1
-    parts = _parts(_unpacked(paths), workers)
-    # What makes one part is not worth a pool; a second part tells that there is more.
-    first = list(itertools.islice(parts, 2))
-    alone = len(first) < 2 or workers == 1
-    parts = itertools.chain(first, parts)
-    del first
-    yield from map(_Worker(packs, day), parts) if alone else _pooled(parts, workers, packs, day)
+    with _Others(workers - 1, packs, day) as others:
+        parts = _parts(_unpacked(paths), workers, others.start)
+        yield from _judged(parts, _Worker(packs, day), others)
 
 
-def _pooled(parts: Iterable[_Part], workers: int, names: Sequence[str] | None, day: dt.date) -> Iterator[pl.DataFrame]:
-    # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way. This process is one of the
-    # workers; the others have one part more each than they work on, and no more than that waits in memory.
-    context = multiprocessing.get_context("spawn")
-    own, others = _Worker(names, day), workers - 1
-    with ProcessPoolExecutor(others, mp_context=context, initializer=_initialise, initargs=(names, day)) as pool:
-        waiting: deque[Future[pl.DataFrame]] = deque()
-        for part in parts:
-            if sum(not each.done() for each in waiting) < 2 * others:
-                waiting.append(pool.submit(_work, part))
-            else:
-                waiting.append(_done(own(part)))
-            while waiting and (waiting[0].done() or len(waiting) > 4 * workers):
-                yield waiting.popleft().result()
-        while waiting:
+def _judged(parts: Iterable[_Part], own: _Worker, others: _Others) -> Iterator[pl.DataFrame]:
+    """The findings of the parts in their order. This process is one of the workers: idle ones come first, and while it works
+    on a part each other may have one more waiting; no more than that waits in memory."""
+    waiting: deque[Future[pl.DataFrame]] = deque()
+    ahead = 0
+    for part in parts:
+        busy = sum(not each.done() for each in waiting)
+        if busy < others.count or (ahead and busy < 2 * others.count):
+            waiting.append(others.submit(part))
+            ahead = max(ahead - 1, 0)
+        else:
+            waiting.append(_done(own(part)))
+            ahead = others.count
+        while waiting and (waiting[0].done() or len(waiting) > 4 * (others.count + 1)):
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+class _Others:
+    """The processes beside this one; there are none until it is known that there is more than one part."""
+
+    def __init__(self, most: int, names: Sequence[str] | None, day: dt.date) -> None:
+        self._most, self._arguments = most, (names, day)
+        self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def count(self) -> int:
+        return self._most if self._pool else 0
+
+    def start(self) -> None:
+        """Starts them, that they are ready when the first part is."""
+        if self._pool is None and self._most:
+            # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                self._most, mp_context=context, initializer=_initialise, initargs=self._arguments
+            )
+            for _ in range(self._most):
+                self._pool.submit(_ready)
+
+    def submit(self, part: _Part) -> Future[pl.DataFrame]:
+        assert self._pool
+        return self._pool.submit(_work, part)
+
+    def __enter__(self) -> _Others:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
 
 
 def _done(found: pl.DataFrame) -> Future[pl.DataFrame]:
@@ -113,20 +143,26 @@ def _done(found: pl.DataFrame) -> Future[pl.DataFrame]:
     return made
 
 
-def _parts(documents: Iterable[Document | Exception], workers: int) -> Iterator[_Part]:
-    """The documents in parts as large as may be; what fills more than one and no more than one a worker is dealt out evenly."""
+def _parts(
+    documents: Iterable[Document | Exception], workers: int, more: Callable[[], None] = lambda: None
+) -> Iterator[_Part]:
+    """The documents in parts as large as may be; what fills more than one and no more than one a worker is dealt out evenly.
+
+    more: called as soon as there is more than one part.
+    """
     gathered: list[Document | Exception] = []
     size, several = 0, False
     for each in documents:
         gathered.append(each)
         size += len(each.content) if isinstance(each, Document) else 0
+        if not several and (len(gathered) > _PART_DOCUMENTS or size > _PART_BYTES):
+            several = True
+            more()
         if len(gathered) >= _PART_DOCUMENTS * workers or size >= _PART_BYTES * workers:
             yield from _dealt(gathered, workers)
-            gathered, size, several = [], 0, True
-    if gathered and (several or len(gathered) > _PART_DOCUMENTS or size > _PART_BYTES):
-        yield from _dealt(gathered, workers)
-    elif gathered:
-        yield tuple(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield from _dealt(gathered, workers if several else 1)
 
 
 def _dealt(documents: Sequence[Document | Exception], workers: int) -> Iterator[_Part]:
@@ -162,6 +198,10 @@ _worker: _Worker | None = None
 def _initialise(names: Sequence[str] | None, day: dt.date) -> None:
     global _worker
     _worker = _Worker(names, day)
+
+
+def _ready() -> None:
+    """The first call of a process, which starts it."""
 
 
 def _work(part: _Part) -> pl.DataFrame:
