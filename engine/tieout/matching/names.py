@@ -6,7 +6,7 @@ Pure functions on whole columns; who paid is decided elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,9 +152,12 @@ def distinguished(names: pl.Series, known: pl.Series) -> pl.Series:
 
     A word that is like one of the other name, or part of one, is no word of its own. Names in one word are not.
     """
+    both = list(zip(_split(names), _split(known), strict=True))
+    several = [len(a) >= 2 and len(b) >= 2 for a, b in both]
+    words = [(w, o) for (a, b), asked in zip(both, several, strict=True) if asked for w in a for o in b]
+    scores = iter(compare("ratio", pl.Series([w for w, _ in words]), pl.Series([o for _, o in words])).tolist())
     return pl.Series(
-        [_own_words(a, b) and _own_words(b, a) for a, b in zip(_split(names), _split(known), strict=True)],
-        dtype=pl.Boolean,
+        [asked and _own_words(a, b, scores) for (a, b), asked in zip(both, several, strict=True)], dtype=pl.Boolean
     )
 
 
@@ -164,18 +167,19 @@ def abbreviated(pairs: pl.DataFrame) -> pl.Series:
     pairs: name and core of one, known and known_core of the other. Every word must be one of the other name or shorten
     it, in any order, and one of at least five letters must be the same in both.
     """
-    rows = pairs.select("name", "core", "known", "known_core").iter_rows()
-    return pl.Series(
-        [_shortens(a, core, other.split()) or _shortens(b, other, core.split()) for a, core, b, other in rows],
-        dtype=pl.Boolean,
-    )
+    cores, others = pairs["core"].to_list(), pairs["known_core"].to_list()
+    # A word and what shortens it begin alike, so the first letters of both names are the same ones.
+    letters = {core: sorted(word[0] for word in core.split()) for core in {*cores, *others}}
+    fit = pl.Series([letters[a] == letters[b] for a, b in zip(cores, others, strict=True)], dtype=pl.Boolean)
+    rows = pairs.select("name", "core", "known", "known_core").filter(fit).iter_rows()
+    found = [_shortens(a, core, other.split()) or _shortens(b, other, core.split()) for a, core, b, other in rows]
+    return fit.scatter(fit.arg_true(), found)
 
 
 def _shortens(name: str, core: str, known: Sequence[str]) -> bool:
     words, left = core.split(), list(known)
     if len(words) != len(left):
         return False
-    written = _spell(name)
     short = []
     for word in words:
         if word in left:
@@ -185,14 +189,14 @@ def _shortens(name: str, core: str, known: Sequence[str]) -> bool:
     if not short or not any(len(word) >= 5 and word not in short for word in words):
         return False
     for word in short:
-        meant = next((other for other in left if _abbreviates(word, other, written)), None)
+        meant = next((other for other in left if _abbreviates(word, other, name)), None)
         if meant is None:
             return False
         left.remove(meant)
     return True
 
 
-def _abbreviates(word: str, other: str, written: str) -> bool:
+def _abbreviates(word: str, other: str, name: str) -> bool:
     """Whether the word leaves out letters of the other: all vowels, or where a dot in the name as written says so."""
     if not 3 <= len(word) < len(other) or word[0] != other[0]:
         return False
@@ -201,7 +205,7 @@ def _abbreviates(word: str, other: str, written: str) -> bool:
         return False
     if not set(word) & set("AEIOU"):
         return True
-    dotted = [_skeleton(_words(part)) for part in re.findall(r"[A-Z0-9.]+", written) if "." in part]
+    dotted = [_skeleton(_words(part)) for part in re.findall(r"[A-Z0-9.]+", _spell(name)) if "." in part]
     return word in dotted and (other.startswith(word) or (other[:3] == word[:3] and other[-4:] == word[-4:]))
 
 
@@ -209,13 +213,15 @@ def _split(names: pl.Series) -> list[list[str]]:
     return [(name or "").split() for name in names.to_list()]
 
 
-def _own_words(words: Sequence[str], others: Sequence[str]) -> bool:
-    if len(words) < 2 or len(others) < 2:
-        return False
-    pairs = [(w, o) for w in words for o in others]
-    alike = compare("ratio", pl.Series([w for w, _ in pairs]), pl.Series([o for _, o in pairs]))
-    near = {w for (w, o), score in zip(pairs, alike, strict=True) if score >= 0.7 or w in o or o in w}
-    return any(word not in near for word in words)
+def _own_words(words: Sequence[str], others: Sequence[str], scores: Iterator[float]) -> bool:
+    """Whether both have a word that is like none of the other. scores: of each word with each of the others, in order."""
+    near, near_others = set(), set()
+    for word in words:
+        for other in others:
+            if next(scores) >= 0.7 or word in other or other in word:
+                near.add(word)
+                near_others.add(other)
+    return any(word not in near for word in words) and any(other not in near_others for other in others)
 
 
 def _length(pairs: pl.DataFrame, left: str, right: str) -> npt.NDArray[np.uint32]:
