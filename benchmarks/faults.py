@@ -61,11 +61,10 @@ def killed(folder: Path) -> Iterator[Row]:
     fork = multiprocessing.get_context("fork")
     for profile in PATHS:
         for lost in (0, 1):
-            desk, n, kills = Desk(wrong), 0, 0
-            with served(desk) as base:
-                while True:
-                    n += 1
-                    desk.__init__(wrong)  # type: ignore[misc]
+            n, kills = 0, 0
+            while True:
+                n, desk = n + 1, Desk(wrong)
+                with served(desk) as base:
                     desk.faults += [Fault("drop", path=SUBMIT[profile])] * lost
                     path = folder / f"{profile}{lost}{n}.db"
                     with opened(path) as journal:
@@ -124,7 +123,7 @@ def callbacks(folder: Path, count: int) -> Iterator[Row]:
 def clocks(folder: Path, count: int) -> Iterator[Row]:
     refused = set(range(7, count + 1, 20))
     for hours in (-30, 30):
-        desk = Desk(wrong, now=lambda hours=hours: dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours))  # type: ignore[misc]
+        desk = Desk(wrong, now=lambda hours=hours: dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours))
         with opened(folder / f"clock{hours}.db") as journal, platform("peppol_ap", desk) as at:
             prepared(journal, count, refused=refused)
             until_settled(journal, at, folder / f"clock{hours}")
@@ -135,7 +134,7 @@ def clocks(folder: Path, count: int) -> Iterator[Row]:
 def lagging(folder: Path, count: int) -> Iterator[Row]:
     for profile in ("myinvois", "ksef"):
         later = [dt.timedelta()]
-        desk = Desk(wrong, index_lag_s=50, now=lambda later=later: dt.datetime.now(dt.UTC) + later[0])  # type: ignore[misc]
+        desk = Desk(wrong, index_lag_s=50, now=lambda later=later: dt.datetime.now(dt.UTC) + later[0])
         with opened(folder / f"lag{profile}.db") as journal, platform(profile, desk) as at:
             prepared(journal, count, name=profile)
             at.session()

@@ -49,7 +49,10 @@ def read(row):
 
 def send(journal, at, *, later=dt.timedelta(), **options):
     """One sending, at a later hour than it is."""
-    now = lambda: dt.datetime.now(dt.UTC) + later  # noqa: E731
+
+    def now():
+        return dt.datetime.now(dt.UTC) + later
+
     return transmit.transmit(journal, at, read=read, worker=WORKER, now=now, **options)
 
 

@@ -216,7 +216,7 @@ def test_the_pages_speak_the_browsers_language_and_switch(person):
     assert page.locator("html").get_attribute("lang") == "zh-Hans"
 
 
-def test_a_person_signs_in_by_an_openid_provider_and_stays_in(browser, template, tmp_path):  # noqa: F811
+def test_a_person_signs_in_by_an_openid_provider_and_stays_in(browser, template, tmp_path):  # noqa: F811 - pytest's way
     folder = tmp_path / "w"
     shutil.copytree(template, folder)
     bench = open_bench(folder)

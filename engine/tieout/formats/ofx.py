@@ -27,7 +27,7 @@ _EMPTY = re.compile(rb"<(NAME|MEMO|PAYEE|CHECKNUM|REFNUM|SIC)>\s*</\1>", re.I)
 _VALUE = r"<{}>\s*([^<\r\n]*)"
 
 
-def read(document: Document, settings: Dict[str, Any] | None = None) -> tuple[dict[str, pl.DataFrame], list[Finding]]:  # noqa: ARG001
+def read(document: Document, settings: Dict[str, Any] | None = None) -> tuple[dict[str, pl.DataFrame], list[Finding]]:  # noqa: ARG001 - as every format is read
     """The frames ``statement`` and ``entry`` (text columns STATEMENT and ENTRY, plus ``line``), and findings.
 
     A transaction that cannot be read becomes a finding and the others go on.

@@ -66,7 +66,7 @@ def unique(writer: Writer, values: dict[str, Value], extra: dict[str, Value]) ->
     return f"(case when {missing} then null else coalesce({alias}.position, 1) = 1 end)"
 
 
-def reference(writer: Writer, values: dict[str, Value], extra: dict[str, Value]) -> str:  # noqa: ARG001
+def reference(writer: Writer, values: dict[str, Value], extra: dict[str, Value]) -> str:  # noqa: ARG001 - as every kind is called
     """Fails for each row whose columns are in no row of the other table; null where there are no rows to be in."""
     options = writer.rule.options
     columns = _own(writer, options["columns"], values)

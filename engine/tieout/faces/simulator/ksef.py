@@ -95,14 +95,14 @@ class Ksef:
     def _later(self, seconds: int) -> str:
         return (self.desk.now() + dt.timedelta(seconds=seconds)).isoformat()
 
-    async def challenge(self, request: Request) -> Response:  # noqa: ARG002
+    async def challenge(self, request: Request) -> Response:  # noqa: ARG002 - as Starlette calls it
         challenge = _reference(self.desk, "CR")
         ms = int(self.desk.now().timestamp() * 1000)
         self.challenges[challenge] = ms
         body = {"challenge": challenge, "timestamp": self.desk.at(), "timestampMs": ms, "clientIp": "127.0.0.1"}
         return JSONResponse(body)
 
-    async def certificates(self, request: Request) -> Response:  # noqa: ARG002
+    async def certificates(self, request: Request) -> Response:  # noqa: ARG002 - as Starlette calls it
         digest = base64.b64encode(hashlib.sha256(self.certificate.encode()).digest()).decode()
         kinds = ("KsefTokenEncryption", "SymmetricKeyEncryption")
         return JSONResponse(
@@ -198,7 +198,7 @@ class Ksef:
             held.extra["twin"] = twins[0].id
         return JSONResponse({"referenceNumber": held.extra["reference"]}, status_code=202)
 
-    async def close(self, request: Request) -> Response:  # noqa: ARG002
+    async def close(self, request: Request) -> Response:  # noqa: ARG002 - as Starlette calls it
         self.desk.note("session closed")
         return Response(status_code=204)
 

@@ -33,13 +33,13 @@ class _Client(ClientMixin):  # type: ignore[misc]
     def check_client_secret(self, client_secret: str) -> bool:
         return client_secret == self.secret
 
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 - as Authlib calls it
         return method in ("client_secret_basic", "client_secret_post")
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "client_credentials"
 
-    def check_response_type(self, response_type: str) -> bool:  # noqa: ARG002
+    def check_response_type(self, response_type: str) -> bool:  # noqa: ARG002 - as Authlib calls it
         return False
 
 
@@ -59,7 +59,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
     def query_client(self, client_id: str) -> _Client:
         return _Client(client_id, self.desk.secret)
 
-    def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:  # noqa: ARG002
+    def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:  # noqa: ARG002 - as Authlib calls it
         self.desk.tokens[token["access_token"]] = time.monotonic() + self.lives_s
         self.desk.note("token")
 

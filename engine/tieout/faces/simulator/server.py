@@ -91,7 +91,7 @@ def application(desk: Desk, *, token_lives_s: int = 3600) -> Any:
             desk.note("callbacks", sent=await asyncio.to_thread(tell, desk))
         return JSONResponse({"ok": True})
 
-    async def state(request: Request) -> Response:  # noqa: ARG001
+    async def state(request: Request) -> Response:  # noqa: ARG001 - as Starlette calls it
         counts: dict[str, int] = {}
         for held in desk.held.values():
             counts[held.state] = counts.get(held.state, 0) + 1
