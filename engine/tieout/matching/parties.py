@@ -1,7 +1,7 @@
 """Who paid: the party behind a payment, by account, customer number, tax number and name.
 
-Names are brought into comparable forms once per distinct name; equal forms are joined in SQL, the rest is blocked by
-rare groups of five letters and compared with rapidfuzz. The result, ``match_payer``, has one row a (payment, party)
+Names are brought into comparable forms once per distinct name; equal forms are joined in SQL, ``alike`` finds those that
+are only alike. The result, ``match_payer``, has one row a (payment, party)
 with the ground of the belief; nothing is allocated here.
 """
 
@@ -13,17 +13,16 @@ from typing import Any
 import polars as pl
 
 from tieout.matching import text
+from tieout.matching.alike import MOST_PARTIES, add_alike, put_forms
 from tieout.matching.ledger import Ledger
-from tieout.matching.names import abbreviated, distinguished, likeness, name_forms
+from tieout.matching.names import name_forms
 
 __all__ = ["Parties"]
 
-# A name or an account of more parties than this tells nothing of who paid, a head office with more branches not for which.
-MOST_PARTIES = 100
+# A head office with more branches than this does not tell for which it paid.
 MOST_BRANCHES = 500
 
-# The score of a name with shortened words, and of one that only the text gives.
-ABBREVIATED = 0.92
+# The score of a name that only the text gives.
 NAMED = 0.92
 
 
@@ -54,7 +53,7 @@ class Parties:
         known = self.ledger.rows("distinct names", "select distinct name from match_known order by name")
         # What stands in brackets is a person's company in a payer's name, but only a place in a customer's.
         forms = name_forms(known["name"].to_list(), self.settings).filter(pl.col("variant") != 2)
-        self.ledger.put("match_party_form", forms)
+        put_forms(self.ledger, "match_party_form", forms)
         self.ledger.run(
             "customer and tax numbers in the texts",
             f"""create or replace temp table match_customer_number as
@@ -103,9 +102,9 @@ class Parties:
             ) where name is not null""",
         )
         names = self.ledger.rows("payers' distinct names", "select distinct name from match_payer_name order by name")
-        self.ledger.put("match_payer_form", name_forms(names["name"].to_list(), self.settings))
+        put_forms(self.ledger, "match_payer_form", name_forms(names["name"].to_list(), self.settings))
         self._equal_names()
-        self._similar_names()
+        add_alike(self.ledger, accept_at=self.accept_at, margin=self.margin, block_cap=self.block_cap)
         self.ledger.run(
             "accounts that paid before",
             """create or replace temp table match_account_seen as
@@ -259,69 +258,3 @@ class Parties:
             select name, party_id, case when ground = 'alternative payer' then 3 else tier end as tier, ground, score
             from best qualify count(*) over (partition by name) <= {MOST_PARTIES}""",
         )
-
-    def _similar_names(self) -> None:
-        """Adds to ``match_belief`` the names that are only alike: rare groups of five letters block, rapidfuzz decides."""
-        self.ledger.run(
-            "letter groups of the parties",
-            """create or replace temp table match_party_gram as
-            with grams as (
-              select distinct name, variant, substring(compact, i, 5) as gram
-              from (select name, variant, compact, unnest(range(1, greatest(length(compact) - 3, 2)))::integer as i
-                    from match_party_form)
-            )
-            select *, count(*) over (partition by gram) as frequency from grams""",
-        )
-        pairs = self.ledger.rows(
-            "names that may be alike",
-            """with payers as (
-              select name, variant, core, compact from match_payer_form
-              where telling and (variant <> 2 or native is not null) and name not in (select name from match_belief where tier <= 2)
-            ),
-            grams as (
-              select distinct name, variant, substring(compact, i, 5) as gram
-              from (select *, unnest(range(1, greatest(length(compact) - 3, 2)))::integer as i from payers)
-            ),
-            rare as (
-              select g.name, g.variant, g.gram from grams g
-              join (select distinct gram, frequency from match_party_gram where frequency <= $cap) f using (gram)
-              qualify row_number() over (partition by g.name, g.variant order by f.frequency, gram) <= 8
-            ),
-            pairs as (
-              select distinct r.name, r.variant, k.name as known, k.variant as known_variant
-              from rare r join match_party_gram k using (gram)
-            )
-            select p.name, p.variant, p.known, p.known_variant, a.core, a.compact, a.native,
-              b.core as known_core, b.compact as known_compact, b.native as known_native
-            from pairs p
-            join match_payer_form a on a.name = p.name and a.variant = p.variant
-            join match_party_form b on b.name = p.known and b.variant = p.known_variant and b.telling
-            -- A legal form behind one word more makes another company: Lindenhof Bau GmbH is not Lindenhof GmbH. A town
-            -- stands behind the legal form.
-            where not (a.native is null and starts_with(a.core, b.core || ' ') and b.whole <> b.compact
-              and not starts_with(a.whole, b.whole) and not ends_with(a.whole, split_part(a.core, ' ', -1)))
-            order by p.name, p.variant, p.known, p.known_variant""",
-            cap=self.block_cap,
-        )
-        if pairs.is_empty():
-            return
-        pairs = pairs.with_columns(score=likeness(pairs))
-        near, far = pairs.filter(pl.col("score") >= self.accept_at), pairs.filter(pl.col("score") < self.accept_at)
-        strange = distinguished(near["core"], near["known_core"])
-        alike = near.filter(~strange)
-        others = pl.concat([near.filter(strange), far.filter(pl.col("score") >= 0.5)])
-        shortened = others.filter(abbreviated(others)).with_columns(score=pl.lit(ABBREVIATED))
-        kept = pl.concat([alike, shortened], how="vertical_relaxed").select("name", "known", "score")
-        with self.ledger.store.registered(kept) as view:
-            self.ledger.run(
-                "alike names",
-                f"""insert into match_belief
-                with alike as (
-                  select v.name, n.party_id, max(v.score)::double as score, min(n.ground) as ground
-                  from {view} v join match_known n on n.name = v.known
-                  group by v.name, n.party_id
-                )
-                select name, party_id, 4, ground, score from alike
-                qualify score >= max(score) over (partition by name) - {self.margin}
-                  and count(*) over (partition by name) <= {MOST_PARTIES}""",
-            )
