@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
-import os
 import platform as machine
 import secrets
 import shutil
@@ -97,7 +95,7 @@ def run(
             conductor = _Conductor(workspace, folder, run_id, as_of, progress, journal)
             conductor.notes += news
             manifest = conductor.conduct(started, clock)
-            sealed = _seal(folder, workspace.home.runs / run_id, manifest)
+            sealed = seal.seal(folder, workspace.home.runs / run_id, manifest)
         _journal(journal, sealed)
         conductor.notes += _sent(workspace, journal, clock)
     return Sealed(sealed, manifest, tuple(conductor.unread), tuple(conductor.notes))
@@ -274,7 +272,7 @@ class _Conductor:
             return session.head()
 
 
-# --- places, locks and the seal ---
+# --- places and locks ---
 
 
 @contextlib.contextmanager
@@ -297,24 +295,6 @@ def _unfinished(folder: Path) -> Iterator[Path]:
         raise SourceError(f"{folder.parent}: the run could not be written: {exc.strerror or exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _seal(partial: Path, sealed: Path, manifest: Mapping[str, Any]) -> Path:
-    """Writes the manifest, makes everything read-only and durable, and renames the folder: from then on the run exists."""
-    text = json.dumps(manifest, indent=1, ensure_ascii=False, default=str)
-    (partial / "manifest.json").write_text(text + "\n", "utf-8")
-    for path in sorted(partial.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-            path.chmod(0o444)
-    partial.rename(sealed)
-    handle = os.open(sealed.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    return sealed
 
 
 def _news(workspace: Workspace, journal: Journal, clock: Clock) -> list[str]:

@@ -14,7 +14,7 @@ STEPS = [
     "carry.carry_out",
     "seal.digests",
     "seal.file_sha256",
-    "_seal",
+    "seal.seal",
     "_journal",
     "queue.commit",
     "register.register_run",
@@ -72,7 +72,7 @@ def test_killed_at_a_step_the_next_run_is_as_if_nothing_had_been(place, undistur
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "step", ["intake.take_in", "check.check", "reconcile.reconcile", "queue.settle", "totals.close", "_seal"]
+    "step", ["intake.take_in", "check.check", "reconcile.reconcile", "queue.settle", "totals.close", "seal.seal"]
 )
 def test_ctrl_c_is_one_line_and_leaves_nothing_half_done(place, step):
     stopped = place.apart("run", ".", code=stopping(step, "ctrl-c", after=False))

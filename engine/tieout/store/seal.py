@@ -1,4 +1,5 @@
-"""The seal of a run: a digest of every row, a hash of every table, and the comparison that names the first row that differs.
+"""The seal of a run: a digest of every row, a hash of every table, the comparison that names the first row that differs,
+and the folder made read-only under its name.
 
 A table's hash depends on its rows and the order of its key, not on how DuckDB laid them out. The digests of the rows are kept
 beside the run (``rows.parquet``), so that a changed row can be named and not only suspected.
@@ -7,8 +8,12 @@ beside the run (``rows.parquet``), so that a changed row can be named and not on
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -16,7 +21,7 @@ from tieout.model.canon import CANON, Table
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 
-__all__ = ["TableSeal", "compare", "digests", "file_sha256", "seals"]
+__all__ = ["TableSeal", "compare", "digests", "file_sha256", "seal", "seals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,24 @@ def compare(sealed: pl.DataFrame, found: pl.DataFrame) -> str | None:
     return f"table {table}: the row with key {key} {what} after the run was sealed" + (
         f" (and {more} more)" if more else ""
     )
+
+
+def seal(partial: Path, sealed: Path, manifest: Mapping[str, Any]) -> Path:
+    """Writes the manifest, makes everything read-only and durable, and renames the folder: from then on the run exists."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, default=str)
+    (partial / "manifest.json").write_text(text + "\n", "utf-8")
+    for path in sorted(partial.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+            path.chmod(0o444)
+    partial.rename(sealed)
+    handle = os.open(sealed.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return sealed
 
 
 def file_sha256(path: Path) -> str:
