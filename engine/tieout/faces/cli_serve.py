@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import secrets
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tieout import run as conductor
 from tieout.model.errors import DefinitionError, SourceError, TieoutError
 from tieout.workspace import Home, open_home, open_workspace
+
+if TYPE_CHECKING:
+    from tieout.faces.web.desk import Desk
 
 __all__ = ["serve"]
 
@@ -55,26 +59,17 @@ def serve(
     home = open_home(workspace)
     _is_free(host, port)
     callbacks = _callbacks(workspace, home)
-    journal = conductor.open_journal(home)
-    desk = Desk(home, journal, secure=secure, openid=_provider(home))
-    if not desk.has_users() and desk.takes_passwords:
-        desk.setup_token = secrets.token_urlsafe(24)
+    provider = _provider(home)
     names = {"127.0.0.1", "localhost", "::1", *(name.lower() for name in host_name or ())}
     names |= {host.lower()} if not _is_any(host) else set()
     shown = host if not _is_any(host) else (host_name or ["localhost"])[0]
     address = f"{'https' if secure else 'http'}://{f'[{shown}]' if ':' in shown else shown}"
     address += "" if behind_proxy and host_name else f":{port}"
-    print(f"tieout: {home.entity['name']} at {address}  (Ctrl-C stops it)", flush=True)
-    if desk.setup_token:
-        print(
-            f"nobody may sign in yet; make the first administrator here, once:\n  {address}/set-up?token={desk.setup_token}",
-            flush=True,
-        )
-    elif not desk.has_users() and "role_claim" not in home.sign_in.get("openid", {}):
-        print("nobody may sign in yet; 'tieout users add NAME --role admin' makes the first administrator", flush=True)
-    if not desk.runs():
-        print(f"there is no run yet: 'tieout run {workspace}' fills the queue", flush=True)
-    try:
+    desk = Desk(home, conductor.open_journal(home), secure=secure, openid=provider)
+    with contextlib.closing(desk):
+        if not desk.has_users() and desk.takes_passwords:
+            desk.setup_token = secrets.token_urlsafe(24)
+        _greet(desk, address, workspace)
         uvicorn.run(
             make_app(desk, hosts=names, callbacks=callbacks),
             host=host,
@@ -88,8 +83,21 @@ def serve(
             ssl_keyfile=key,
             timeout_graceful_shutdown=5,
         )
-    finally:
-        desk.close()
+
+
+def _greet(desk: Desk, address: str, workspace: Path) -> None:
+    """Says where the workbench is, and what is still to be done before it is of use."""
+    lines = [f"tieout: {desk.home.entity['name']} at {address}  (Ctrl-C stops it)"]
+    if desk.setup_token:
+        lines += [
+            "nobody may sign in yet; make the first administrator here, once:",
+            f"  {address}/set-up?token={desk.setup_token}",
+        ]
+    elif not desk.has_users() and "role_claim" not in desk.home.sign_in.get("openid", {}):
+        lines.append("nobody may sign in yet; 'tieout users add NAME --role admin' makes the first administrator")
+    if not desk.runs():
+        lines.append(f"there is no run yet: 'tieout run {workspace}' fills the queue")
+    print("\n".join(lines), flush=True)
 
 
 def _provider(home: Home) -> Any:
