@@ -156,7 +156,9 @@ def _given(fields: Fields, words: Words) -> Given:
     for item, text in fields.starting("difference:").items():
         if text.strip() and item in fields.all("item"):
             kind = fields.get(f"kind:{item}", "rounding")
-            differences.append(Difference(open_item_id=item, kind=kind, amount=_amount(text, words)))  # type: ignore[arg-type]
+            differences.append(
+                Difference.model_validate({"open_item_id": item, "kind": kind, "amount": _amount(text, words)})
+            )
     settles = [
         Settles(open_item_id=item, amount=_amount(amounts[item], words) if amounts.get(item, "").strip() else None)
         for item in fields.all("item")
