@@ -13,18 +13,17 @@ import datetime as dt
 import multiprocessing
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.connect.exchange import PATHS, wrong
-from tests.issuing.outbox import opened, platform, prepared, read, send, states, until_settled
+from tests.issuing.outbox import opened, platform, prepared, send, states, two_senders, until_settled
 from tests.issuing.test_outbox_faults import SUBMIT, _sender, expected
 from tieout.faces.simulator.desk import Desk, Fault
 from tieout.faces.simulator.server import served
-from tieout.issuing import follow, transmit
+from tieout.issuing import follow
 from tieout.model.platforms import Callback, Outcome
 
 KINDS = {
@@ -151,20 +150,11 @@ def lagging(folder: Path, count: int) -> Iterator[Row]:
         yield "answers lost, and the search shows nothing for 50 s", f"{profile}: {waiting} left open, asked three times", f"{_held(desk, count)}; {done}"  # fmt: skip
 
 
-def two_senders(folder: Path, count: int) -> Iterator[Row]:
+def side_by_side(folder: Path, count: int) -> Iterator[Row]:
     desk = Desk(wrong)
     with served(desk) as base, opened(folder / "two.db") as journal:
         prepared(journal, count)
-
-        def one(name: str) -> None:
-            with opened(folder / "two.db") as mine, platform("peppol_ap", base=base) as at:
-                transmit.transmit(mine, at, read=read, worker=name, now=lambda: dt.datetime.now(dt.UTC))
-
-        threads = [threading.Thread(target=one, args=(name,)) for name in ("a", "b")]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+        two_senders(folder / "two.db", base)
         assert states(journal) == {"delivered": count}
     yield "two senders at once", "peppol_ap", f"{_held(desk, count)}; {count:,} delivered"
 
@@ -203,7 +193,7 @@ def main() -> None:
         folder = Path(name)
         for rows in (
             killed(folder), answers(folder, given.each), callbacks(folder, given.each), clocks(folder, given.each),
-            lagging(folder, min(given.each, 20)), two_senders(folder, given.each), month(folder, given.documents),
+            lagging(folder, min(given.each, 20)), side_by_side(folder, given.each), month(folder, given.documents),
         ):  # fmt: skip
             for row in rows:
                 lines.append(f"| {' | '.join(row)} |")

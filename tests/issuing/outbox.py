@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.connect.exchange import parcel, platform
 from tieout.issuing import follow, transmit
@@ -56,6 +57,17 @@ def send(journal, at, *, later=dt.timedelta(), **options):
     return transmit.transmit(journal, at, read=read, worker=WORKER, now=now, **options)
 
 
+def two_senders(path, base):
+    """Two workers, each with a journal and a client of its own, that send at the same time."""
+
+    def one(name):
+        with opened(path) as mine, platform("peppol_ap", base=base) as at:
+            transmit.transmit(mine, at, read=read, worker=name, now=lambda: dt.datetime.now(dt.UTC))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, "ab"))
+
+
 def until_settled(journal, at, folder, *, most=20, turn_s=61):
     """Sends and follows until nothing is under way, a minute after the other; how many times that took."""
     for turn in range(1, most):
@@ -77,4 +89,4 @@ def opened(path):
     return Journal.open(f"sqlite:///{path}", workspace="test")
 
 
-__all__ = ["WORKER", "opened", "platform", "prepared", "read", "send", "states", "until_settled"]
+__all__ = ["WORKER", "opened", "platform", "prepared", "read", "send", "states", "two_senders", "until_settled"]

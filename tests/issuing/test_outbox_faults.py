@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from tests.connect.exchange import PATHS, wrong
-from tests.issuing.outbox import opened, platform, prepared, read, send, states, until_settled
+from tests.issuing.outbox import opened, platform, prepared, read, send, states, two_senders, until_settled
 from tieout.faces.simulator.desk import Desk, Fault
 from tieout.faces.simulator.server import served
 from tieout.issuing import follow, transmit
@@ -175,16 +175,7 @@ def test_two_senders_at_once_send_nothing_twice(tmp_path):
     desk = Desk(wrong)
     with served(desk) as base, opened(tmp_path / "j.db") as journal:
         prepared(journal, 60)
-
-        def one(name):
-            with opened(tmp_path / "j.db") as mine, platform("peppol_ap", base=base) as at:
-                transmit.transmit(mine, at, read=read, worker=name, now=lambda: dt.datetime.now(dt.UTC))
-
-        threads = [threading.Thread(target=one, args=(name,)) for name in ("a", "b")]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+        two_senders(tmp_path / "j.db", base)
         assert states(journal) == {"delivered": 60}
         assert {row["attempts"] for row in outbox.transmissions(journal)} == {1}
     exactly_once(desk, 60)
