@@ -100,8 +100,8 @@ def place_tests(options: Mapping[str, Any], location: Location) -> tuple[RuleTes
     least, most = options["at_least"], options["at_most"]
     beside = f"{path.rpartition('/')[2]}Other"
     beside = f"{path.rpartition('/')[0]}/{beside}" if "/" in path.removeprefix("//") else beside
+    syntax = [{"syntax": options["syntax"][0]}] if options["syntax"] else [{}]
     if options["together"] > 1:
-        syntax = [{"syntax": options["syntax"][0]}] if options["syntax"] else [{}]
         rows = {
             each: example_rows(under, [(path, 1) for path in options["path"][:each]])
             for each in (1, options["together"])
@@ -110,10 +110,16 @@ def place_tests(options: Mapping[str, Any], location: Location) -> tuple[RuleTes
             RuleTest({"element": rows[each], "invoice": syntax}, "pass" if each == 1 else "fail", location)
             for each in rows
         )
+    if len(options["path"]) > 1 and least == len(options["path"]) and most is None:
+        return tuple(
+            RuleTest(
+                {"element": example_rows(under, [(each, 1) for each in paths]), "invoice": syntax}, expect, location
+            )
+            for paths, expect in ((options["path"], "pass"), (options["path"][:1], "fail"))
+        )
     counts = {"pass": [most if most is not None else least], "fail": [*([most + 1] if most is not None else [])]}
     if least:
         counts["fail"].append(least - 1)
-    syntax = [{"syntax": options["syntax"][0]}] if options["syntax"] else [{}]
     return tuple(
         RuleTest(
             {"element": example_rows(under, [(path, n) if n else (beside, 1)]), "invoice": syntax}, expect, location
