@@ -58,6 +58,14 @@ def test_outer_whitespace_goes_and_inner_stays():
     assert one("{column: seller_name, path: N}", "<Doc><N>\n  A  B\tC \n</N></Doc>") == {"seller_name": "A  B\tC"}
 
 
+def test_outer_whitespace_stays_where_the_column_keeps_it():
+    kept = "{column: seller_name, path: N, blanks: kept}"
+    assert one(kept, "<Doc><N> A\n</N></Doc>") == {"seller_name": " A\n"}
+    mapped = "{column: document_kind, path: N, map: {381: credit_note}, default: invoice, blanks: kept}"
+    assert one(mapped, "<Doc><N>381</N></Doc>") == {"document_kind": "credit_note"}
+    assert one(mapped, "<Doc><N>381 </N></Doc>") == {"document_kind": "invoice"}
+
+
 def test_an_empty_element_is_an_empty_text_and_a_missing_one_is_null():
     assert one("{column: seller_name, path: N}", "<Doc><N> </N></Doc>") == {"seller_name": ""}
     assert one("{column: seller_name, path: N}", "<Doc/>") == {}
@@ -76,6 +84,8 @@ def test_the_first_of_repeated_elements_counts():
     [
         ("P[Scheme/ID='VAT']/No", "1"),
         ("P[not Scheme/ID='VAT']/No", "2"),
+        ("P[Scheme/ID==' vat ']/No", "1"),
+        ("P[not Scheme/ID=='VAT']/No", "1"),
         ("P[Mark]/No", "2"),
         ("P[@k='b']/No", "2"),
         ("P[Scheme/ID/@s='x'][not Mark]/No", "1"),

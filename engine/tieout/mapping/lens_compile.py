@@ -192,6 +192,7 @@ class _Compiler:
             match=self._regex(options["match"], written) if "match" in options else None,
             codes=tuple((str(code), str(value)) for code, value in options.get("map", {}).items()),
             other_codes=bool(options.get("map_others")),
+            blanks=str(options.get("blanks", "cut")),
         )
 
     def _split(self, block: Block) -> None:

@@ -17,7 +17,7 @@ from tieout.mapping.lens_columns import Columns, Part, Parts, Values
 from tieout.mapping.lens_compile import Block, Plan, Planned, texts_of
 from tieout.mapping.lens_rows import rows_of
 from tieout.mapping.places import Places, filled
-from tieout.mapping.values import POLARS, SPACE, typed
+from tieout.mapping.values import POLARS, SPACE, Kind, typed
 from tieout.model.canon import CANON, Column
 from tieout.model.records import Finding
 
@@ -189,10 +189,10 @@ class _Reader:
             raw.setdefault("row_no", self._numbered(table.name, scope, owners))
         if "block_no" in names:
             raw["block_no"] = Same(block.number, len(rows))
-        formats = {each.column.name: each.kind.format for each in block.columns}
+        kinds = {each.column.name: each.kind for each in block.columns}
         blank = self.plan.mapping.settings.get("empty") == "absent"
         return {
-            column.name: _column_typed(column, raw[column.name], formats[column.name], blank)
+            column.name: _column_typed(column, raw[column.name], kinds[column.name], blank)
             if column.name in values
             else raw.get(column.name)
             for column in table.columns
@@ -272,12 +272,14 @@ class _Reader:
         )
 
 
-def _column_typed(column: Column, values: Texts, format: str, blank: bool) -> Texts | pl.Series:
+def _column_typed(column: Column, values: Texts, kind: Kind, blank: bool) -> Texts | pl.Series:
+    cut = kind.blanks == "cut"
     if isinstance(values, Same):
-        return Same(typed(column, [values.value], format=format, blank=blank)[0], len(values))
+        return Same(typed(column, [values.value], format=kind.format, blank=blank, cut=cut)[0], len(values))
     if column.type in POLARS:
-        return typed(column, list(values), format=format, blank=blank)
-    texts = pl.Series(column.name, values, dtype=pl.String).str.strip_chars(SPACE)
+        return typed(column, list(values), format=kind.format, blank=blank)
+    texts = pl.Series(column.name, values, dtype=pl.String)
+    texts = texts.str.strip_chars(SPACE) if cut else texts
     return texts.replace("", None) if blank else texts
 
 

@@ -2,6 +2,7 @@
 
     cac:Party/cac:PartyTaxScheme[cac:TaxScheme/cbc:ID='VAT']/cbc:CompanyID      a child's text (case and outer space folded)
     cbc:ID[not @schemeID='SEPA']   cac:Attachment[cbc:URI]                       negated; only that it is there
+    ram:ID[@schemeID=='VA']                                                      to the letter, blanks and case too
     Amt[@Ccy=$currency]                                                          equal to another column of the row
     ../../BookgDt/Dt   .   @currencyID                                           steps up; the row's element; its attribute
     Ntry/NtryDtls?/TxDtls                                                        an element some versions leave out
@@ -23,7 +24,7 @@ _NAME = r"(?:[\w.-]+(?::[\w.-]+)?|\*)"
 _STEP = re.compile(rf"({_NAME})(\??)((?:\[(?:[^\]'$]|'[^']*'|\$\w+)*\])*)")
 _TEST = re.compile(
     rf"\[\s*(?P<not>not\s+)?(?P<operand>\.|@{_NAME}|{_NAME}(?:/{_NAME})*(?:/@{_NAME})?)"
-    r"\s*(?:=\s*(?:'(?P<literal>[^']*)'|\$(?P<column>\w+)))?\s*\]"
+    r"\s*(?:=(?P<exact>=)?\s*(?:'(?P<literal>[^']*)'|\$(?P<column>\w+)))?\s*\]"
 )
 
 
@@ -40,6 +41,7 @@ class Test:
     attribute: str | None
     literal: str | None
     column: str | None
+    exact: bool = False
 
     __test__ = False
 
@@ -109,14 +111,16 @@ def _tests(text: str, namespaces: Mapping[str, str], whole: str) -> tuple[Test, 
         match = _TEST.match(text, position)
         if not match:
             raise PathSyntaxError(
-                f"{whole}: '{text[position:]}' is not a predicate ([name], [name='x'], [not @a=$column])"
+                f"{whole}: '{text[position:]}' is not a predicate ([name], [name='x'], [name=='x'], [not @a=$column])"
             )
         operand, attribute = match["operand"], None
         head, _, last = operand.rpartition("/")
         if last.startswith("@"):
             operand, attribute = head, _attribute(last[1:], namespaces, whole)
         names = tuple(_clark(name, namespaces, whole) for name in operand.split("/") if name and name != ".")
-        tests.append(Test(bool(match["not"]), names, attribute, match["literal"], match["column"]))
+        tests.append(
+            Test(bool(match["not"]), names, attribute, match["literal"], match["column"], bool(match["exact"]))
+        )
         position = match.end()
     return tuple(tests)
 

@@ -305,13 +305,14 @@ class Choice:
 class Condition:
     """A predicate bound to the names of a namespace."""
 
-    __slots__ = ("_literal", "_namespace", "_trie", "attribute", "column", "names", "slot")
+    __slots__ = ("_literal", "_namespace", "_shown", "_trie", "attribute", "column", "names", "slot")
 
     def __init__(self, test: Test, trie: Trie, namespace: str) -> None:
         self.names = tuple(named(name, namespace) for name in test.names)
         self.attribute, self.column = test.attribute, test.column
         self.slot = None if test.column is None else trie.slot_of(test.column)
-        self._literal = None if test.literal is None else test.literal.strip(SPACE).casefold()
+        self._shown = _as_it_is if test.exact else _folded
+        self._literal = None if test.literal is None else self._shown(test.literal)
         self._trie, self._namespace = trie, namespace
 
     def holds(self, element: Element, state: State) -> bool:
@@ -323,12 +324,12 @@ class Condition:
 
         value: of the column that the predicate names.
         """
-        wanted = self._literal
+        wanted, shown = self._literal, self._shown
         if self.column is not None:
             if value is None:
                 return False
-            wanted = value.strip(SPACE).casefold()
-        return any(wanted is None or text.strip(SPACE).casefold() == wanted for text in texts)
+            wanted = shown(value)
+        return any(wanted is None or shown(text) == wanted for text in texts)
 
     def _texts(self, element: Element, names: tuple[str, ...]) -> Iterator[str]:
         """The texts that the predicate looks at."""
@@ -336,3 +337,11 @@ class Condition:
             text = found.get(self.attribute) if self.attribute else found.text or ""
             if text is not None:
                 yield text
+
+
+def _folded(text: str) -> str:
+    return text.strip(SPACE).casefold()
+
+
+def _as_it_is(text: str) -> str:
+    return text

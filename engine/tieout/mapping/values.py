@@ -58,6 +58,8 @@ class Kind:
     """Codes as written and what they become."""
     other_codes: bool = False
     """Whether codes that are not listed stay as they are; else they are no value."""
+    blanks: str = "cut"
+    """kept: blanks around a text are part of it."""
 
     def check(self) -> Callable[[str], object] | None:
         """A fast test that holds for values to be taken as they are; None where every text is."""
@@ -88,6 +90,7 @@ class Kind:
                 return Settled(None)
             stripped = (found[found.lastindex or 0] or "").strip(SPACE)
         if self.codes:
+            stripped = text if self.blanks == "kept" else stripped
             code = dict(self.codes).get(stripped, stripped if self.other_codes else None)
             if code is None:
                 return Settled(None)
@@ -213,8 +216,13 @@ _SLOW: dict[str, Callable[[Kind, str], Settled]] = {
 POLARS: dict[str, Any] = {"date": pl.Date, "boolean": pl.Boolean, "integer": pl.Int64}
 
 
-def typed(column: Column, values: list[Any], *, format: str = "iso", blank: bool = False) -> list[Any]:
-    """Valid texts as the values of a canonical column: date, bool and int; numbers stay exact text. blank: '' is None."""
+def typed(
+    column: Column, values: list[Any], *, format: str = "iso", blank: bool = False, cut: bool = True
+) -> list[Any]:
+    """Valid texts as the values of a canonical column: date, bool and int; numbers stay exact text.
+
+    blank: '' is None; cut: texts lose the blanks around them.
+    """
     if values.count(None) == len(values):
         return values
     if column.type == "date":
@@ -225,5 +233,6 @@ def typed(column: Column, values: list[Any], *, format: str = "iso", blank: bool
         return [None if text is None else BOOLEANS[text] for text in values]
     if column.type == "integer":
         return [None if text is None else int(text) for text in values]
-    values = [None if text is None else text.strip(SPACE) for text in values]
+    if cut:
+        values = [None if text is None else text.strip(SPACE) for text in values]
     return [text or None for text in values] if blank else values
