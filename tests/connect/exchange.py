@@ -29,6 +29,14 @@ SETTINGS = {
         "sender": "0" * 32,
     },
 }
+ACCESS_POINT = """
+platforms:
+  access_point:
+    profile: peppol_ap
+    base_url: {base}/peppol
+    settings: {{client_id: me, client_secret: "${{SIM_SECRET}}", webhook_secret: "${{SIM_SECRET}}"}}
+"""
+"""The lines of a tieout.yaml that name the test platform at ``base``; SIM_SECRET is in the environment."""
 QUICK = Policy(attempts=3, wait_s=0.01, longest_wait_s=0.02, read_s=10, breaker_failures=1000)
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 

@@ -12,15 +12,10 @@ from lxml import etree
 from tieout.connect.files import FileSource
 from tieout.intake import Input, take_in
 from tieout.model.records import Query
+from tieout.replay import NoProgress
 from tieout.store.engine import Store
 
 pytestmark = pytest.mark.shared
-
-
-class Silent:
-    def start(self, stage, total=None): ...
-    def advance(self, steps=1): ...
-    def finish(self, summary): ...
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +25,7 @@ def demo(shared, mappings):
         names = ["bank", "erp/open_items.csv", "erp/cleared_items.csv", "erp/cn_open_items.csv", "erp/cn_cleared_items.csv",
                  "erp/customers.csv", "erp/company.csv", "erp/fx_rates.csv", "einvoices"]  # fmt: skip
         sources = [Input(name, FileSource(name, [name], base=shared / "demo")) for name in names]
-        assert take_in(store, sources, list(mappings.values()), progress=Silent()) == []
+        assert take_in(store, sources, list(mappings.values()), progress=NoProgress()) == []
         yield store
 
 
@@ -135,7 +130,7 @@ def test_open_items_are_complete(demo):
 def test_parquet_and_csv_of_the_same_items_are_equal(demo, shared, mappings):
     with Store.create() as store:
         source = FileSource("p", ["erp/*.parquet"], base=shared / "demo")
-        take_in(store, [Input("p", source)], list(mappings.values()), progress=Silent())
+        take_in(store, [Input("p", source)], list(mappings.values()), progress=NoProgress())
         for table in ("open_item", "party"):
             one, other = (each.table(table).drop("source", "line") for each in (demo, store))
             assert one.equals(other), table
@@ -182,7 +177,7 @@ def samples(shared, mappings):
                 store,
                 [Input("s", FileSource("s", [path.name], base=folder))],
                 list(mappings.values()),
-                progress=Silent(),
+                progress=NoProgress(),
             )
             ((status, mapping),) = rows(store, "select status, mapping from document")
             found = rows(store, "select rule, severity, message from finding")

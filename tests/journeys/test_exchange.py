@@ -12,31 +12,19 @@ import httpx
 import polars as pl
 import pytest
 
-from tests.connect.exchange import QUICK
+from tests.connect.exchange import ACCESS_POINT, QUICK
 from tieout import exchange, tracing
 from tieout import run as conductor
 from tieout.faces.simulator.desk import Desk, Held
 from tieout.faces.simulator.server import served
 from tieout.library.catalog import shipped
 from tieout.model.errors import DefinitionError, RemoteError
+from tieout.replay import NoProgress
 from tieout.store import outbox
 from tieout.store.engine import Store
 from tieout.workspace import open_workspace
 
 STARTER = shipped("rules").parent / "engine" / "tieout" / "faces" / "starter"
-BLOCK = """
-platforms:
-  access_point:
-    profile: peppol_ap
-    base_url: {base}/peppol
-    settings: {{client_id: me, client_secret: "${{SIM_SECRET}}", webhook_secret: "${{SIM_SECRET}}"}}
-"""
-
-
-class Silent:
-    def start(self, stage, total=None): ...
-    def advance(self, steps=1): ...
-    def finish(self, summary): ...
 
 
 @pytest.fixture
@@ -48,12 +36,12 @@ def company(tmp_path, monkeypatch):
     desk = Desk(lambda documents: dict.fromkeys(documents, "PEPPOL-EN16931-R003: a buyer reference is missing"))
     with served(desk) as base:
         text = (folder / "tieout.yaml").read_text("utf-8").replace("as_of: 2026-10-31", "")
-        (folder / "tieout.yaml").write_text(text + BLOCK.format(base=base), "utf-8")
+        (folder / "tieout.yaml").write_text(text + ACCESS_POINT.format(base=base), "utf-8")
         yield folder, desk
 
 
 def ran(folder):
-    return conductor.run(open_workspace(folder), as_of=dt.datetime.now(dt.UTC).date(), progress=Silent())
+    return conductor.run(open_workspace(folder), as_of=dt.datetime.now(dt.UTC).date(), progress=NoProgress())
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.connect.exchange import QUICK
+from tests.connect.exchange import ACCESS_POINT, QUICK
 from tieout import exchange, tracing
 from tieout import run as conductor
 from tieout.cases import work
@@ -15,17 +15,11 @@ from tieout.faces.simulator.desk import Desk
 from tieout.faces.simulator.server import served
 from tieout.issuing.write_back import Write, write_back
 from tieout.library.catalog import shipped
+from tieout.replay import NoProgress
 from tieout.store import outbox
 from tieout.workspace import open_workspace
 
 STARTER = shipped("rules").parent / "engine" / "tieout" / "faces" / "starter"
-PLATFORM = """
-platforms:
-  access_point:
-    profile: peppol_ap
-    base_url: {base}/peppol
-    settings: {{client_id: me, client_secret: "${{SIM_SECRET}}", webhook_secret: "${{SIM_SECRET}}"}}
-"""
 REFUSAL = "PEPPOL-EN16931-R003: Neither a buyer reference (BT-10) nor a purchase order (BT-13) is given."
 HEADINGS = (
     "Billing Document,Item,Billing Type,Preceding Invoice,Billing Date,Delivery Date,Net Due Date,Currency,Sold-to Party,"
@@ -38,12 +32,6 @@ PAID = (
     '"DE24546157627320730231";"30.10.26";"30.10.26";"GUTSCHR. UEBERWEISUNG";"Rechnung {0}";"NOTPROVIDED";'
     '"Brückner & Söhne Schreibwaren GmbH";"DE19414521098417982718";"COBADEFFXXX";"476,00";"EUR";"PAID0001";"Umsatz gebucht"\n'
 )
-
-
-class Silent:
-    def start(self, stage, total=None): ...
-    def advance(self, steps=1): ...
-    def finish(self, summary): ...
 
 
 class Company:
@@ -61,7 +49,7 @@ class Company:
 
     def run(self):
         self.later(minutes=5)
-        return conductor.run(open_workspace(self.folder), progress=Silent(), clock=lambda: self.time)
+        return conductor.run(open_workspace(self.folder), progress=NoProgress(), clock=lambda: self.time)
 
     def exchange(self, what):
         self.later(minutes=5)
@@ -83,7 +71,7 @@ def company(tmp_path, monkeypatch):
     )
     with served(desk) as base:
         text = (folder / "tieout.yaml").read_text("utf-8").replace("as_of: 2026-10-31", "")
-        (folder / "tieout.yaml").write_text(text + PLATFORM.format(base=base), "utf-8")
+        (folder / "tieout.yaml").write_text(text + ACCESS_POINT.format(base=base), "utf-8")
         yield Company(folder, desk)
 
 

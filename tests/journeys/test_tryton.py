@@ -31,6 +31,7 @@ from tieout.faces.simulator.judge import by_rules
 from tieout.faces.simulator.server import served
 from tieout.library.catalog import Catalogue
 from tieout.model.errors import RemoteError
+from tieout.replay import NoProgress
 from tieout.store import outbox
 from tieout.store.engine import Store
 from tieout.workspace import open_workspace
@@ -161,7 +162,7 @@ class Company:
         self.seconds[name] = f"{time.perf_counter() - started:.1f}"
 
     def run(self):
-        return conductor.run(self.open(), progress=Silent(), clock=self.clock)
+        return conductor.run(self.open(), progress=NoProgress(), clock=self.clock)
 
     def exchange(self, what):
         with self.journal() as journal:
@@ -180,12 +181,6 @@ class Company:
         with self.journal() as journal, journal.reading() as session:
             assert journal.verify().holds
             return Counter(event.kind for event in session.events())
-
-
-class Silent:
-    def start(self, stage, total=None): ...
-    def advance(self, steps=1): ...
-    def finish(self, summary): ...
 
 
 @pytest.fixture

@@ -1,31 +1,15 @@
 """The walk and the options of a column, on small documents and mappings that stand in the test."""
 
 import pickle
-from textwrap import dedent, indent
 
 import polars as pl
 import pytest
 
+from tests.mapping.one import mapping
 from tieout.formats.xml import parse
-from tieout.library import mappings, yamlfile
 from tieout.mapping.lens import Collector, Lens, pick
-from tieout.model.definitions import Mapping
 from tieout.model.errors import DefinitionError
 from tieout.store.engine import Store
-
-
-def mapping(tables: str, head: str = "") -> Mapping:
-    text = (
-        "mapping: test.one\nformat: xml\nidentify: {root: Doc}\n"
-        + dedent(head)
-        + "tables:\n"
-        + indent(dedent(tables), "  ")
-    )
-    node, mistakes = yamlfile.read(text, file="m.yaml")
-    assert node is not None, mistakes
-    parsed, mistakes = mappings.parse_mapping(node)
-    assert parsed is not None, "\n".join(map(str, mistakes))
-    return parsed
 
 
 def collect(tables: str, *documents: str, head: str = "") -> Collector:

@@ -2,29 +2,13 @@
 
 import datetime as dt
 from decimal import Decimal
-from textwrap import dedent, indent
 
 import pytest
 
+from tests.mapping.one import mapping
 from tieout.formats.xml import parse
-from tieout.library import mappings, yamlfile
 from tieout.mapping.lens import write
-from tieout.model.definitions import Mapping
 from tieout.model.errors import DefinitionError, FormatError
-
-
-def mapping(tables: str, head: str = "writes: true\n") -> Mapping:
-    text = (
-        "mapping: test.one\nformat: xml\nidentify: {root: Doc}\n"
-        + dedent(head)
-        + "tables:\n"
-        + indent(dedent(tables), "  ")
-    )
-    node, mistakes = yamlfile.read(text, file="m.yaml")
-    assert node is not None, mistakes
-    parsed, mistakes = mappings.parse_mapping(node)
-    assert parsed is not None, "\n".join(map(str, mistakes))
-    return parsed
 
 
 def body(tables: str, rows: dict[str, list[dict[str, object]]], head: str = "writes: true\n") -> str:

@@ -11,6 +11,7 @@ from tieout.library.catalog import Catalogue
 from tieout.library.plans import parse_plan
 from tieout.matching import platform
 from tieout.model.records import exception_id
+from tieout.replay import NoProgress
 from tieout.store.engine import Store
 
 AS_OF = dt.date(2026, 10, 31)
@@ -411,11 +412,6 @@ def test_the_planted_defects_of_the_demo_are_found_and_nothing_else(store, share
                 content = path.read_bytes()
                 yield Document(path.name, content, "", hashlib.sha256(content).hexdigest())
 
-    class Silent:
-        def start(self, *args): ...
-        def advance(self, *args): ...
-        def finish(self, *args): ...
-
     sources = [
         Input("a", Files("erp/open_items.csv"), "erp.sap_fbl5n", {}),
         Input("b", Files("erp/cn_open_items.csv"), "erp.cn_open_items", {}),
@@ -423,7 +419,7 @@ def test_the_planted_defects_of_the_demo_are_found_and_nothing_else(store, share
         Input("d", Files("erp/company.csv"), "erp.companies", {}),
         Input("e", Files("einvoices/*.xml"), None, {"direction": "issued"}),
     ]
-    intake.take_in(store, sources, list(Catalogue.load().mappings.values()), progress=Silent())
+    intake.take_in(store, sources, list(Catalogue.load().mappings.values()), progress=NoProgress())
     platform.compare(store, PLAN, as_of=dt.date(2024, 11, 29))
 
     truth = pl.read_csv(shared / "demo" / "truth" / "exceptions.csv", infer_schema=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.testclient import TestClient
 
+from tests.journeys.conftest import SETTINGS
 from tieout import run as conductor
 from tieout.faces.web.app import make_app
 from tieout.faces.web.desk import Desk
@@ -21,16 +22,7 @@ SCRIPT = "<script>alert(1)</script> KG"
 FORMULA = '=HYPERLINK("http://evil.example";"x")'
 IBAN = "DE22500105171234567890"
 
-SETTINGS = """entity: {name: Alder Test GmbH, vat: DE123456788}
-as_of: 2026-10-31
-sources:
-  open_items: {path: erp/open_items.csv, mapping: erp.sap_fbl5n}
-  bank:       {path: bank/*.csv, mapping: bank.de_csv}
-  einvoices:  {path: einvoices/**, direction: issued, optional: true}
-validation: [en16931, payments]
-matching: receivables
-routing: default
-decisions:
+DECISIONS = """decisions:
   second_person_above: {match: {EUR: 100.00}}
 """
 ITEM_HEAD = (
@@ -74,7 +66,7 @@ def write_workspace(folder):
     """The files of the workspace."""
     for name in ("erp", "bank", "einvoices"):
         (folder / name).mkdir(parents=True)
-    (folder / "tieout.yaml").write_text(SETTINGS, "utf-8")
+    (folder / "tieout.yaml").write_text(SETTINGS + DECISIONS, "utf-8")
     items = [
         f"1000,{party},{name},{number},RV,2026-09-05,2026-09-05,2026-10-05,{reference},PO-7{number[-4:]},{amount},EUR,{amount},EUR,Z030,0,0,,,"
         for party, name, number, reference, amount in ITEMS
