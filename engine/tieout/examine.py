@@ -24,6 +24,7 @@ from tieout.formats import codec
 from tieout.intake import read_documents, unpacked
 from tieout.library.catalog import Catalogue
 from tieout.library.yamlfile import did_you_mean
+from tieout.mapping.lines import with_lines
 from tieout.mapping.places import Places
 from tieout.model.canon import CANON
 from tieout.model.definitions import RuleSet
@@ -189,7 +190,8 @@ class _Worker:
                 store.append(name, frame)
             check.check(store, self.packs, as_of=self.day, everywhere=self.named, locator=self.locator)
             found = store.table("finding").select(pl.col("source").alias("document"), *COLUMNS[1:])
-            return found.sort("document", maintain_order=True)
+        read = (each for each in part if isinstance(each, Document))
+        return with_lines(found.sort("document", maintain_order=True), read, self.mappings)
 
 
 _worker: _Worker | None = None

@@ -92,3 +92,16 @@ def test_what_is_written_reads_back(value):
     lists = [name for name, each in value.items() if isinstance(each, list)]
     written = json_document.text(json_document.tree(value, "a"), lists=lists, numbers=(), flags=())
     assert json.loads(written) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "wrong", "line"),
+    [
+        (b'{"a": 1,\n"lines": [{},\n{"net": "x"}]}', "a.json", "lines.1.net: 'x' is a text", 3),
+        (b'{"a": 1,\n"lines": [{},\n{"net": "x"}]}', "a.json", "the document: 'b' is a required property", 1),
+        (b'[{"a": 1},\n{"a":\n2}]', "a.json#2", "a: 2 is not of type 'string'", 3),
+        (b'{"a": 1}\n{"a": 2}', "a.json#2", "a: 2 is not of type 'string'", 2),
+    ],
+)
+def test_a_violation_has_its_line(content, name, wrong, line):
+    assert json_document.location(Document("a.json", content), name, wrong).line == line

@@ -16,13 +16,13 @@ from typing import Any
 
 import jsonschema
 
-from tieout.formats import xml
+from tieout.formats import json_lines, xml
 from tieout.formats.encoding import decode
 from tieout.formats.json import load
 from tieout.model.errors import FormatError, Location
 from tieout.model.records import Document
 
-__all__ = ["documents", "text", "tree", "violations"]
+__all__ = ["documents", "location", "text", "tree", "violations"]
 
 ROOT = "document"
 DEPTH = 50
@@ -70,6 +70,20 @@ def violations(value: Any, schema: Dict[str, Any]) -> str:
     return "; ".join(shown[:_SHOWN]) + more
 
 
+def location(document: Document, name: str, wrong: str) -> Location:
+    """Where the first of the violations stands; name: of the document within the file, which may hold several."""
+    try:
+        known = json_lines.lines(decode(document, "utf-8"))
+    except FormatError:
+        return Location(document.uri)
+    path = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", "." + wrong.partition(": ")[0].replace("the document", "")).rstrip(".")
+    number = int(name.rpartition("#")[2]) - 1 if name != document.uri else 0
+    if len(known) > 1:
+        return Location(document.uri, json_lines.line_of(f"${path}", known[number]) or 0)
+    several = f"[{number}]" if name != document.uri else ""
+    return Location(document.uri, json_lines.line_of(f"${several}{path}", known[0]) or 0)
+
+
 def _said(error: jsonschema.ValidationError) -> str:
     """What is wrong, with what to write for the mistakes that people make most."""
     if error.validator == "format" and error.validator_value == "date":
@@ -77,7 +91,7 @@ def _said(error: jsonschema.ValidationError) -> str:
     kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
     if error.validator == "type" and "number" in kinds and isinstance(error.instance, str):
         return f"'{error.instance[:40]}' is a text; write a number without quotes, as 1617.03"
-    plain = re.sub(r"_Written\('([^']*)'\)", r"\1", error.message)
+    plain = re.sub(r"(?:_Written|Decimal)\('([^']*)'\)", r"\1", error.message)
     return plain if len(plain) <= 160 else f"{plain[:70]} ... {plain[-80:]}"
 
 

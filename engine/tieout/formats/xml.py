@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -14,7 +14,18 @@ from lxml import etree
 
 from tieout.model.errors import FormatError, Location
 
-__all__ = ["LIMIT_BYTES", "Element", "element", "is_utf8", "line_of", "local_name", "namespace", "parse", "walk"]
+__all__ = [
+    "LIMIT_BYTES",
+    "Element",
+    "element",
+    "is_utf8",
+    "line_at",
+    "line_of",
+    "local_name",
+    "namespace",
+    "parse",
+    "walk",
+]
 
 Element: TypeAlias = etree._Element
 
@@ -23,7 +34,7 @@ LIMIT_BYTES = 256 * 1024 * 1024
 
 # What libxml2 says where one of its limits stops a hostile document, and what a person should read instead.
 _LIMITS = (
-    (re.compile(r"AttValue|attribute.*(long|huge)|xmlSAX2AttributeNs", re.I), "an attribute is longer than 10 MB"),
+    (re.compile(r"(AttValue|attribute).*(long|huge)|xmlSAX2AttributeNs", re.I), "an attribute is longer than 10 MB"),
     (re.compile(r"depth|recursi", re.I), "elements are nested deeper than the limit"),
     (re.compile(r"amplification|entity.*loop|loop.*entity", re.I), "entities expand without end"),
     (re.compile(r"huge|too long|too big|text node|resource limit", re.I), "a text is longer than 10 MB"),
@@ -98,6 +109,7 @@ def _sentence(exc: etree.XMLSyntaxError, content: bytes) -> str:
     limited = re.search(r"limit|huge|exceed|amplification|loop", text, re.I)
     if (
         not limited
+        and not text.startswith("Extra content")
         and exc.lineno == content.rstrip().count(b"\n") + 1
         and not re.search(rb"</[^<>]+>\W*$", content[-300:])
     ):
@@ -132,6 +144,23 @@ def line_of(element: Element) -> int:
     """The line on which an element starts, from 1; 0 where it is unknown."""
     line = element.sourceline
     return line if isinstance(line, int) else 0
+
+
+def line_at(root: Element, path: str, namespaces: Mapping[str, str]) -> int:
+    """The line of the first element at an XPath from the root, or of the closest around it that is there; 0 where none is.
+
+    path: as findings tell it; its first step is the root, whatever its namespace, and an attribute stands in its element.
+    """
+    steps = re.sub(r"/@[^/]*$", "", re.sub(r"^(\(?)/[^/()\[\]]+", r"\1/*", path))
+    while steps.strip("(/"):
+        try:
+            found = root.xpath(steps, namespaces=dict(namespaces))
+        except etree.XPathError:
+            found = []
+        if isinstance(found, list) and found:
+            return line_of(found[0])
+        steps = re.sub(r"/(?:[^/\[\]]|\[[^\]]*\])*$", "", steps).removeprefix("(")
+    return 0
 
 
 def walk(element: Element, names: tuple[str, ...]) -> Iterator[Element]:

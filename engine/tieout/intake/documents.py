@@ -81,7 +81,8 @@ class TreeReader:
             if chosen is None:
                 raise FormatError(f"not what the mapping {named.id if named else ''} reads")
             if wrong := json_document.violations(value, chosen.settings.get("schema", {})):
-                raise FormatError(wrong if name == document.uri else f"{name}: {wrong}", rule="IN-SCHEMA")
+                at = json_document.location(document, name, wrong)
+                raise FormatError(wrong if name == document.uri else f"{name}: {wrong}", at=at, rule="IN-SCHEMA")
             trees.append((chosen, root, name))
         for chosen, root, name in trees:
             self._add(chosen, root, name, document.uri, options)

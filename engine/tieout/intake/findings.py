@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tieout.intake.refusals import in_chinese
 from tieout.mapping.fields import named
 from tieout.mapping.project import ROW, Check, Projection
 from tieout.model.canon import CANON
@@ -28,9 +29,11 @@ def refusal(uri: str, exc: Exception) -> Finding:
     at = getattr(exc, "at", None)
     line = at.line if at and at.line else None
     place = f"{uri}:{line}" if line else uri
+    said = in_chinese(message, parts=rule == "IN-SCHEMA")
+    reason = said or f"{_REFUSED_ZH.get(rule, '无法读取')}（原文：{message}）"
     return Finding(
         rule, "fatal", f"{place}  {message}; the file is not taken in", pack="intake", table="document", object_id=uri,
-        message_zh=f"{place}  {_REFUSED_ZH.get(rule, '无法读取')}，该文件未读入：{message}",
+        message_zh=f"{place}  {reason}；该文件未读入",
         evidence={"reason": message}, source=uri, line=line,
     )  # fmt: skip
 
