@@ -157,7 +157,7 @@ def line_at(root: Element, path: str, namespaces: Mapping[str, str]) -> int:
             found = root.xpath(steps, namespaces=dict(namespaces))
         except etree.XPathError:
             found = []
-        if isinstance(found, list) and found:
+        if isinstance(found, list) and found and isinstance(found[0], etree._Element):
             return line_of(found[0])
         steps = re.sub(r"/(?:[^/\[\]]|\[[^\]]*\])*$", "", steps).removeprefix("(")
     return 0
