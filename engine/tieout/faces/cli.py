@@ -28,6 +28,11 @@ COMMANDS = {
         "Write invoices in another format, through the canonical tables; name what that format cannot carry.",
     ),
     "explain": ("cli_sealed", "explain", "Why it matched, or what was considered and the first condition that failed."),
+    "issue": (
+        "cli_run",
+        "issue",
+        "Generate the e-invoices that are due, by a whole run; show what was issued, and what was stopped and why.",
+    ),
     "transmit": ("cli_transmit", "transmit", "Send what was issued to the platforms, each document exactly once."),
     "sync": ("cli_transmit", "sync", "Fetch statuses, legal documents and received documents from the platforms."),
     "cancel": ("cli_transmit", "cancel", "Cancel an invoice at its platform, where and as long as that allows it."),
@@ -72,11 +77,20 @@ def command(name: str) -> Any:
     module, attribute, _ = COMMANDS[name]
     made = getattr(import_module(f"tieout.faces.{module}"), attribute)
     if isinstance(made, typer.Typer):
-        group = TyperInfo(made, name=name)
+        group = TyperInfo(made, name=name, cls=_Listed)
         return get_group_from_info(group, pretty_exceptions_short=False, suggest_commands=True, rich_markup_mode=None)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name)(made)
     return typer.main.get_command(alone)
+
+
+class _Listed(TyperGroup):
+    """A group that lists its commands with the whole first sentence of each."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            named = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+            formatter.write_dl([(name, each.get_short_help_str(limit=300)) for name, each in named if each])
 
 
 class _Opened(TyperGroup):

@@ -1,4 +1,4 @@
-"""``tieout init`` and ``tieout run``: a workspace made, and run with its summary."""
+"""``tieout init``, ``run`` and ``issue``: a workspace made, run with its summary, or with what was issued."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tieout.model.errors import SourceError, TieoutError
 from tieout.model.money import display
 from tieout.model.records import Query
 from tieout.store.engine import Store
-from tieout.workspace import open_workspace
+from tieout.workspace import Workspace, open_workspace
 
 WorkspaceArgument = Annotated[Path, typer.Argument(help="The folder with tieout.yaml.")]
+AsOf = Annotated[str | None, typer.Option(help="The day the run looks at, 2026-10-31.", metavar="DATE")]
 SEVERITIES = ("information", "warning", "fatal")
 
 
@@ -36,7 +37,7 @@ def init(directory: Annotated[Path, typer.Argument(help="A new or empty folder."
 
 def run(
     workspace: WorkspaceArgument = Path(),
-    as_of: Annotated[str | None, typer.Option(help="The day the run looks at, 2026-10-31.", metavar="DATE")] = None,
+    as_of: AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 where there is such a finding: never, information, warning, fatal.")
@@ -47,20 +48,60 @@ def run(
     limit = fail_on or opened.fail_on
     if limit not in ("never", "any", *SEVERITIES):
         raise TieoutError(f"--fail-on {limit}: choose one of never, any, {', '.join(SEVERITIES)}")
-    progress = terminal.progress(quiet=as_json)
-    try:
-        sealed = conductor.run(opened, as_of=_date(as_of), progress=progress, actor=os_user())
-    finally:
-        progress.close()
+    sealed = _conducted(opened, as_of, quiet=as_json)
     with Store.open(sealed.folder / "run.duckdb") as store:
         failed = _reached(store, limit)
         if as_json:
             print(json.dumps(_result(store, sealed), ensure_ascii=False, default=str))
         else:
             _summary(store, sealed)
+    raise _ended(sealed, failed=failed)
+
+
+def issue(workspace: WorkspaceArgument = Path(), as_of: AsOf = None) -> None:
+    """Generate the e-invoices that are due, by a whole run; show what was issued, and what was stopped and why."""
+    opened = open_workspace(workspace)
+    if not opened.issuing:
+        raise TieoutError(f"{workspace / 'tieout.yaml'}: has no 'issuing', so there is nothing to issue")
+    sealed = _conducted(opened, as_of)
+    with Store.open(sealed.folder / "run.duckdb") as store:
+        rows = store.fetch(Query("issued", _ISSUED)).rows()
+    terminal.out.print()
+    terminal.show(
+        "Issued as of " + sealed.manifest["as_of"],
+        ("billing document", "status", "invoice number", "amount", "currency", "why not"),
+        (
+            (document, status, number, display(amount, currency), currency, why)
+            for document, status, number, amount, currency, why in rows
+        ),
+        right=("amount",),
+    )
+    terminal.out.print(f"\nsealed: {_near(sealed.folder)}", markup=False)
+    raise _ended(sealed, failed=any(row[1] == "invalid" for row in rows))
+
+
+_ISSUED = """
+select d.billing_document, d.status, d.invoice_number, d.amount, d.currency,
+  (select string_agg(concat(f.rule, ': ', f.message), '; ' order by f.rule, f.message) from finding f
+   where f.object_id = d.billing_document and f.severity = 'fatal' and d.status = 'invalid')
+from issued_document d
+order by d.status = 'invalid', d.invoice_number nulls last, d.billing_document
+"""
+
+
+def _conducted(opened: Workspace, as_of: str | None, *, quiet: bool = False) -> conductor.Sealed:
+    progress = terminal.progress(quiet=quiet)
+    try:
+        return conductor.run(opened, as_of=_date(as_of), progress=progress, actor=os_user())
+    finally:
+        progress.close()
+
+
+def _ended(sealed: conductor.Sealed, *, failed: bool) -> typer.Exit:
+    """Says what went wrong beside the run, and the exit status."""
     for line in (*sealed.notes, *sealed.unread):
         terminal.errors.print(line, markup=False)
-    raise typer.Exit(3 if sealed.unread else 1 if failed else 0)
+    return typer.Exit(3 if sealed.unread else 1 if failed else 0)
 
 
 def _reached(store: Store, limit: str) -> bool:
