@@ -6,7 +6,7 @@ Payments of one item follow one another by booking date; what the amount does no
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,9 @@ from tieout.matching.ledger import Ledger
 from tieout.model.money import display, minor_units
 
 __all__ = ["by_difference"]
+
+# So many items are shown of those that may be meant as well.
+SHOWN = 6
 
 # What the payment says, in the form in which names of parties are compared.
 _NAMED = text.skeleton("concat_ws(' ', c.remittance, c.counterparty_name)")
@@ -69,22 +72,25 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
           qualify row_number() over (partition by party_id, currency, rest order by document_date nulls first, ino) <= 50
         ),
         remainders as (
-          select a.pno from (select distinct pno, paid - sum as rest, currency, booking_date from asked) a
+          select a.pno, list(distinct o.ino order by o.ino)[1:$shown] as items from (select distinct pno, paid - sum as rest, currency, booking_date from asked) a
           join match_payer y using (pno) join owed o on o.party_id = y.party_id and o.rest = a.rest
             and o.currency = a.currency and coalesce(o.document_date <= a.booking_date, true)
           anti join match_mention m on m.pno = a.pno and m.ino = o.ino
+          group by a.pno
         ),
         whole as (
-          select a.pno, o.ino from (select distinct pno, paid, currency, booking_date from asked) a
+          select a.pno, list(distinct o.ino order by o.ino)[1:$shown] as items from (select distinct pno, paid, currency, booking_date from asked) a
           join match_payer y using (pno) join owed o on o.party_id = y.party_id and o.rest = a.paid
             and o.currency = a.currency and coalesce(o.document_date <= a.booking_date, true)
+          group by a.pno
         ),
         slips as (
-          select a.pno, a.ino from asked a
+          select a.pno, a.ino, list(distinct o.ino order by o.ino)[1:$shown] as items from asked a
           join (select i.* from match_item i semi join match_rare r on r.currency = i.currency and r.amount = i.rest) o
             on o.rest = a.paid and o.currency = a.currency and o.ino <> a.ino
           join match_key k on k.ino = o.ino and k.one and length(k.number) >= 6
           where damerau_levenshtein(k.number, a.token) <= 1
+          group by a.pno, a.ino
         )
         select r.pno, r.ino, r.form, r.token, r.choices, r.items,
           p.rest as paid, p.currency, p.booking_date, p.amount as paid_in_all,
@@ -101,14 +107,17 @@ def _different(ledger: Ledger, name: str) -> pl.DataFrame:
               (length(f.compact) >= 6 and contains($folded(concat_ws(' ', c.remittance, c.counterparty_name)), f.compact))
               or (length(f.native) >= 4 and contains(concat_ws(' ', c.remittance, c.counterparty_name), f.native)))
           ) as named_party,
-          r.pno in (select pno from remainders) as rest_elsewhere,
-          coalesce(f.items > 1 or f.ino <> r.ino, false) or (r.pno, r.ino) in (select pno, ino from slips) as elsewhere,
+          -- Open items with what is too much, and with the whole amount.
+          m.items as rest_items, list_concat(coalesce(f.items, []), coalesce(s.items, [])) as whole_items,
           w.* exclude (pno)
         from ready r join match_payment p using (pno) join match_item i using (ino)
-        left join (select pno, count(*) as items, min(ino) as ino from whole group by pno) f on f.pno = r.pno
+        left join whole f on f.pno = r.pno
+        left join remainders m on m.pno = r.pno
+        left join slips s on s.pno = r.pno and s.ino = r.ino
         join payment c using (payment_id) join match_word w on w.pno = r.pno
         where r.first
         order by r.pno, r.ino""".replace("$folded(concat_ws(' ', c.remittance, c.counterparty_name))", _NAMED),
+        shown=SHOWN,
     )
 
 
@@ -128,6 +137,7 @@ def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str,
     cache: _Cache = {}
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
+    shown: list[tuple[int, int, int, Decimal, str]] = []
     for group in rows.partition_by("pno", maintain_order=True):
         lines = group.to_dicts()
         head = lines[0]
@@ -137,6 +147,7 @@ def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str,
         if isinstance(outcome, str):
             items = {"says": outcome, "items": [x["open_item_id"] for x in lines]}
             flags.append(_flag(head, "ambiguous", _WHY_NOT[outcome], head["paid"], items))
+            shown += _solutions(lines, outcome)
             continue
         score = min(SURE[line["form"]] for line in lines) - (0 if outcome.label == "exact" else 0.03)
         numbers = {line["ino"]: line for line in lines}
@@ -175,6 +186,10 @@ def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str,
                 f"select pno, reason, related, party_id, amount::decimal(18,4) as amount, message, evidence from {view}",
                 hold=True,
             )
+    if shown:
+        columns = ("pno", "ino", "solution", "amount", "evidence")
+        with ledger.store.registered(pl.DataFrame(shown, schema=columns, orient="row")) as view:
+            ledger.show(name, f"select pno, ino, solution, amount, 0.5, null::varchar, evidence from {view}")
     return len(booked) + len(flags)
 
 
@@ -186,6 +201,30 @@ _WHY_NOT = {
     "over_is_another": "what was paid more is exactly another open item of the payer",
     "amount_of_another": "the reference names one item, the amount is exactly that of another",
 }
+
+
+def _solutions(lines: list[dict[str, Any]], says: str) -> Iterator[tuple[int, int, int, Decimal, str]]:
+    """What the payment may settle, where its number says one thing and its amount another: (pno, ino, solution, amount,
+    evidence)."""
+    head = lines[0]
+    named = [(line["ino"], line["rest"]) for line in lines]
+    spare = head["paid"] - sum(rest for _, rest in named)
+    if says == "over_is_another":
+        ways = [[*named, (ino, spare)] for ino in head["rest_items"]]
+    elif says == "amount_of_another":
+        part = [(head["ino"], min(head["rest"], head["paid"]))] if len(named) == 1 else named
+        ways = [part, *([(ino, head["paid"])] for ino in _elsewhere(head))]
+    else:
+        return
+    evidence = json.dumps({"says": says, "reference": head["token"]}, ensure_ascii=False)
+    for number, way in enumerate(ways, 1):
+        for ino, amount in way:
+            yield head["pno"], ino, number, amount, evidence
+
+
+def _elsewhere(line: Mapping[str, Any]) -> list[int]:
+    """The other open items that have exactly the amount paid."""
+    return sorted({ino for ino in line["whole_items"] if ino != line["ino"]})
 
 
 def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanation | str:
@@ -217,14 +256,15 @@ def _judge(lines: list[dict[str, Any]], limits: Limits, scale: int) -> Explanati
     outcome = explain(paid, dues, limits)
     if not outcome.parts:
         return "part_of_several"
-    vague = outcome.label in ("partial", "over")
+    unsaid = outcome.label == "fee" and not head["charges"] and not head.get("says_fee", False)
+    vague = unsaid or outcome.label in ("partial", "over", "discount_out_of_terms")
     weak = any(line["form"] not in ("exact", "zeros") for line in lines)
     own = all(line["own_payer"] for line in lines)
     if outcome.label != "exact" and not own and (weak or not _proven_otherwise(lines, outcome.label)):
         return "other_customers"
-    if outcome.label == "over" and head["rest_elsewhere"]:
+    if outcome.label == "over" and head["rest_items"]:
         return "over_is_another"
-    if vague and head["elsewhere"] and not head.get("says_part", False):
+    if vague and _elsewhere(head) and not head.get("says_part", False):
         return "amount_of_another"
     return outcome
 

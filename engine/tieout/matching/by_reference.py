@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tieout.matching import text
 from tieout.matching.ledger import Ledger
 
 __all__ = ["SURE", "accept_fits", "by_group", "by_reference", "by_settled"]
@@ -27,16 +28,25 @@ def accept_fits(ledger: Ledger, name: str) -> None:
     """
     ledger.run(
         f"{name}: contested items",
-        """create or replace temp table match_contest as
-        with wanted as (
+        f"""create or replace temp table match_contest as
+        with owners as (
+          select distinct f.pno, f.ino
+          from match_fit f semi join (select ino from match_fit group by ino having count(*) > 1) using (ino)
+          join match_payment p using (pno) join match_item i using (ino) join open_item o using (open_item_id)
+          left join match_master m on m.party_id = i.party_id
+          where upper(trim(p.counterparty_name)) in (upper(trim(o.party_name)), upper(trim(m.name)))
+            or p.account_key = {text.account("m.account")}
+        ),
+        wanted as (
           select f.pno, f.ino, p.booking_date, coalesce(p.account_key, '') as account_key,
-            coalesce(upper(p.counterparty_name), '') as payer,
-            row_number() over (partition by f.ino order by p.booking_date, f.pno) as place,
-            min(p.booking_date) over (partition by f.ino) as first_date
-          from match_fit f join match_payment p using (pno)
+            coalesce(upper(p.counterparty_name), '') as payer, o.pno is not null as own,
+            bool_or(o.pno is not null) over (partition by f.ino) as owned,
+            row_number() over (partition by f.ino order by o.pno is null, p.booking_date, f.pno) as place,
+            min(p.booking_date) over (partition by f.ino, o.pno is null) as first_date
+          from match_fit f join match_payment p using (pno) left join owners o using (pno, ino)
         ),
         unclear as (
-          select ino from wanted where booking_date is not distinct from first_date group by ino
+          select ino from wanted where own = owned and booking_date is not distinct from first_date group by ino
           having count(distinct account_key) > 1 and count(distinct payer) > 1
         )
         select w.pno, bool_and(w.place = 1) as first, bool_or(u.ino is not null) as unclear
@@ -51,6 +61,13 @@ def accept_fits(ledger: Ledger, name: str) -> None:
         from (select *, {_SURE_SQL} as score from match_fit) f
         join match_item i using (ino) join match_contest c using (pno)
         where c.first and not c.unclear""",
+    )
+    ledger.show(
+        name,
+        """select pno, ino, 1 as solution, i.rest, 0.5, null,
+          json_object('reference', f.token, 'number', f.kind, 'says', 'contested')
+        from match_fit f join match_contest c using (pno) join match_payment p using (pno) join match_item i using (ino)
+        where c.unclear and p.held is null""",
     )
     ledger.flag(
         name,

@@ -18,6 +18,15 @@ __all__ = ["by_near", "mark_unknown"]
 # A text with more pieces that may be numbers is a list: something in it is always near some number.
 MOST_PIECES = 1000
 
+# What a text may say was kept back of an item i by a payment p, and how much that may be.
+_SAID = {
+    "part": "true",
+    "discount": "true",
+    "fee": "(i.rest - p.rest) * 100 <= i.rest * 6",
+    "withholding": "(i.rest - p.rest) * 100 <= i.rest * 30",
+}
+_OWN_DISCOUNT = "(i.discount_percent > 0 and abs(i.rest * (100 - i.discount_percent) - p.rest * 100) <= 1)"
+
 
 def mark_unknown(ledger: Ledger, ours: Sequence[str] = ()) -> None:
     """Makes ``match_unknown`` (pno, token): what has the shape of our own numbers and names no item of ours.
@@ -102,15 +111,24 @@ def by_near(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     The item's party must be the payer where the payer is known. A number that names another item by its slip counts
     only with one slip and a known payer, and not where the item named has that amount itself (a payment made twice).
     """
+    told = [f"(w.says_{word} and {limit})" for word, limit in _SAID.items() if word in options.get("words", {})]
+    kept = " or ".join([_OWN_DISCOUNT, *told])
     pairs = ledger.rows(
         f"{name}: items with the amount",
-        """with open as (
+        f"""with kept_back as (
+          select h.pno from match_mention h join match_payment p using (pno) join match_item i using (ino)
+          join match_word w on w.pno = h.pno
+          where p.held is null and h.one and h.form in ('exact', 'zeros') and i.rest > p.rest
+            and i.currency = p.currency and ({kept})
+        ),
+        open as (
           select p.pno, p.rest, p.currency, p.company_code, p.booking_date,
             exists (select 1 from match_payer y where y.pno = p.pno) as known,
             exists (select 1 from match_mention h where h.pno = p.pno and h.one) as names,
             exists (
               select 1 from match_mention h left join match_item i using (ino) left join match_cleared c using (ino)
-              where h.pno = p.pno and h.one and coalesce(i.amount, c.amount) = p.rest) as explained
+              where h.pno = p.pno and h.one and coalesce(i.amount, c.amount) = p.rest
+            ) or p.pno in (select pno from kept_back) as explained
           from match_payment p where p.held is null and p.rest > 0
         )
         select o.pno, c.token, k.ino, k.number, k.kind, o.known, o.names,

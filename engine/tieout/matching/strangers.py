@@ -1,4 +1,5 @@
-"""Numbers of other customers in a text whose payer is known: set aside where the payer's own items explain the amount.
+"""Numbers of other customers in a text whose payer is known: set aside where the number is the payer's as well, or where the
+payer's own items explain the amount.
 
 A customer number, a delivery note or a postcode may be another customer's invoice number by accident.
 """
@@ -14,8 +15,45 @@ OWED = """i.currency = o.currency and coalesce(i.company_code = o.company_code, 
             and coalesce(i.document_date <= o.booking_date, true)"""
 
 
+_PAYERS = "payers as (select pno, party_id from match_payer where tier <= 2 and score >= 0.95)"
+_PARTIES = "parties as (select ino, party_id from match_item union all select ino, party_id from match_cleared)"
+
+
 def set_aside(ledger: Ledger) -> None:
-    """Moves such rows from ``match_mention`` to ``match_stranger``.
+    """Takes such rows out of ``match_mention``."""
+    _shared(ledger)
+    _foreign(ledger)
+
+
+def _shared(ledger: Ledger) -> None:
+    """A number that items of several customers have means the payer's."""
+    ledger.run(
+        "numbers that another customer has too",
+        f"""create or replace temp table match_shared as
+        with {_PAYERS}, {_PARTIES},
+        several as (
+          select h.pno, h.first, h.last, h.ino, (h.pno, i.party_id) in (select pno, party_id from payers) as own
+          from match_mention h join parties i using (ino) where h.choices > 1
+        )
+        select pno, first, last, ino, own, count(*) filter (where not own) over (partition by pno, first, last) as others
+        from several
+        qualify bool_or(own) over (partition by pno, first, last) and others > 0""",
+    )
+    ledger.run(
+        "numbers that are the payer's",
+        """delete from match_mention h using match_shared s
+        where h.pno = s.pno and h.ino = s.ino and h.first = s.first and h.last = s.last and not s.own""",
+    )
+    ledger.run(
+        "what the payer's numbers may mean",
+        """update match_mention set choices = choices - s.others from match_shared s
+        where match_mention.pno = s.pno and match_mention.ino = s.ino and match_mention.first = s.first
+          and match_mention.last = s.last and s.own""",
+    )
+
+
+def _foreign(ledger: Ledger) -> None:
+    """Moves rows from ``match_mention`` to ``match_stranger``.
 
     The payer's own items explain the amount where those the text names add up to it, or where exactly one open item of
     the payer has it. A likeness of names alone makes nobody known here.
@@ -28,7 +66,7 @@ def set_aside(ledger: Ledger) -> None:
           join (select pno, count(distinct ino) as named from match_mention where one group by pno) h using (pno)
           where p.held is null and p.rest > 0
         ),
-        payers as (select pno, party_id from match_payer where tier <= 2 and score >= 0.95),
+        {_PAYERS},
         items as (  -- of very many items of one party and amount, the oldest stand for all
           select * from match_item where rest <> 0
           qualify row_number() over (partition by party_id, currency, rest order by document_date nulls first, ino) <= 50
@@ -43,7 +81,7 @@ def set_aside(ledger: Ledger) -> None:
             join match_item i on i.ino = h.ino and i.party_id = y.party_id and i.rest <> 0 and {OWED}
           ) group by pno having sum(rest) = any_value(paid)
         ),
-        parties as (select ino, party_id from match_item union all select ino, party_id from match_cleared)
+        {_PARTIES}
         select h.* from match_mention h join explained using (pno) join parties i using (ino)
         where (h.pno, i.party_id) not in (select pno, party_id from payers)""",
     )
