@@ -224,6 +224,20 @@ def test_eight_threads_that_write_at_once_lose_nothing(url):
         assert (verdict.holds, verdict.events) == (True, 40)
 
 
+def test_a_connection_that_another_thread_still_uses_is_closed_when_its_transaction_ends(url):
+    """As where the workbench stops while a request is being answered."""
+    journal, still_open = at_noon(url), []
+    with journal.writing() as late:
+        sa.event.listen(journal._engine, "checkin", lambda connection, record: still_open.append(connection))
+        sa.event.listen(journal._engine, "close", lambda connection, record: still_open.remove(connection))
+        journal.close()
+        late.append([opened("EX-1")])
+        assert still_open == []
+    assert still_open == []
+    with at_noon(url) as again, again.reading() as session:
+        assert [case.case_id for case in session.cases()] == ["EX-1"]
+
+
 def test_a_writer_killed_in_the_middle_leaves_whole_transactions(url):
     code = """
         import sys

@@ -46,6 +46,7 @@ class Journal:
     ) -> None:
         self._engine = engine
         self._via = via
+        self._closed = False
         self.workspace = workspace
         self._clock = clock
 
@@ -94,11 +95,15 @@ class Journal:
 
     @contextlib.contextmanager
     def _transaction(self, name: str, *, write: bool) -> Iterator[Connection]:
+        pool = self._engine.pool
         try:
             with self._engine.connect().execution_options(tieout_write=write) as connection, connection.begin():
                 yield connection
         except sa.exc.SQLAlchemyError as exc:
             raise StoreError(f"journal, {name}: {first_line(exc)}") from exc
+        finally:
+            if self._closed:  # meanwhile, by another thread: its connection went back to a pool that nobody empties
+                pool.dispose()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -184,6 +189,8 @@ class Journal:
         return place
 
     def close(self) -> None:
+        """Closes every connection; one that another thread is still using, when its transaction ends."""
+        self._closed = True
         self._engine.dispose()
 
     def __enter__(self) -> Journal:
