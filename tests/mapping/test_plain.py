@@ -124,6 +124,46 @@ def test_what_is_not_plain_is_read_all_the_same(body):
     same([text.replace("\n", end) for end in ("\n", "\r\n") for text in documents([body, body, body])])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<ID>a &amp; b</ID>" + LINE.format("1", "2", "&#51;"),
+        "<ID>one\n\ntwo</ID>\n" + PARTY.format("S", "Long\n\nname") + "\n" + LINE.format("x", "y\n", "z") * 2 + "<Date>\n1</Date>",
+        "<!-- a\n -->" + PARTY.format("S", "a") + "<!-- b -->\n<Date>1</Date><!-- c -->" + LINE.format("1", "1", "1") + "<?d?>",
+        LINE.format("1", "1", "1").replace("</Net>", "</Net>\n<!-- e > f -->\n").replace("</Charge>", "<x:E/><!-- g --></Charge>"),
+    ],
+)  # fmt: skip
+def test_several_lines_and_references_and_comments_between_elements_need_no_parsing_again(body):
+    known = []
+    texts = documents([body] * 4 + [body.replace("one", "another\n one"), body.replace("y\n", "y")])
+    same([*texts, *(f"<!-- begun\n -->\n{text}\n<!-- done -->" for text in texts)], known)
+    assert known[2:6] == [True] * 4
+    assert known[8:] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<ID>1<!-- a --></ID><ID>2 > <!-- \n --></ID><ID>/><!-- \n --></ID>",
+        LINE.format("1<!-- \n -->", "<!-- a -->1", "1") + "<x:E><!-- \n --></x:E>",
+        '<x:E k="/>"><!-- \n --></x:E><Date>1</Date>',
+    ],
+)
+def test_comments_within_a_text_are_left_to_the_parser(body):
+    same(documents([body, body.replace("\n", " "), body, body.replace("\n", "\n\n")]))
+
+
+def test_a_part_that_holds_one_of_its_name_is_told_from_its_end():
+    one = "<Line><Line><ID> </ID><Line></Line></Line></Line>"
+    other = "<Line><Line><ID> </ID><Line></Line><ID></ID></Line></Line>"
+    same(documents([one + "\n" + other, one + other, one + other]))
+    whole = documents([one])[0]
+    for learned in ([whole] * 2, [whole, documents([LINE.format("1", "1", "1")])[0]] * 2):
+        collector = learnt(learned)
+        broken = whole.replace(one, LINE.format("1", "1", "1") + "</Line></Line>")
+        assert not collector.add_known(LENS, *opened(broken.encode()), "x")
+
+
 def test_documents_that_begin_otherwise_are_told_apart():
     other = '<a:Doc xmlns:a="urn:a" xmlns:x="urn:y"><a:ID>1</a:ID><x:N><x:M>1</x:M></x:N></a:Doc>'
     one = '<a:Doc xmlns:a="urn:a" xmlns:x="urn:x"><a:ID>1</a:ID><x:N><x:M>1</x:M></x:N></a:Doc>'

@@ -24,7 +24,8 @@ _MT940_BODY = re.compile(r"^:(?:25|60[FM]|28C?|34F|61):?", re.M)
 _OFX = re.compile(r"OFXHEADER[:=]|<OFX>|<\?OFX\b", re.I)
 # BAI2 looks like a comma-separated file and is none: no mapping could read its records as rows.
 _BAI2 = re.compile(r"01,[^,\n]*,[^,\n]*,\d{6},\d{4},")
-_ELEMENT = re.compile(rb"<(?:\?xml\s|[A-Za-z_][\w.-]*(?::[\w.-]+)?[\s>])")
+# The first element of a document in an encoding like ASCII, where nothing but the declaration and comments stand before it.
+_ELEMENT = re.compile(rb"(?:<\?xml\s[^<>\0]*\?>\s*)?(?:<!--[^\0]*?-->\s*)*<([A-Za-z_][\w.-]*(?::[\w.-]+)?)[\s>]")
 _DELIMITED = re.compile(r"[;,\t|]")
 
 
@@ -36,7 +37,7 @@ def detect(content: bytes, uri: str) -> str:
     stripped = content.lstrip(b" \t\r\n\0")
     if not stripped:
         return "empty"
-    if _ELEMENT.match(stripped) and _plain_markup(stripped[:4096].lower()):
+    if (element := _ELEMENT.match(stripped)) and element[1].lower() not in (b"ofx", b"html"):
         return "xml"
     if stripped.startswith(b"%PDF-"):
         return "pdf"
@@ -92,11 +93,6 @@ def _is_workbook(content: bytes) -> bool:
             return "xl/workbook.xml" in archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError):
         return False
-
-
-def _plain_markup(head: bytes) -> bool:
-    """Whether the start of a document in an encoding like ASCII is neither OFX nor HTML."""
-    return b"\0" not in head and b"ofx" not in head and not head.startswith((b"<html", b"<!doctype"))
 
 
 def _markup(start: str) -> str:

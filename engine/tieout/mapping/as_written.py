@@ -33,10 +33,10 @@ _BOOLEAN = re.compile("true|false")
 _SHOWN = {"amount": _AMOUNT, "money": _AMOUNT, "integer": _INTEGER, "boolean": _BOOLEAN}
 
 
-def odd_texts(column: Column, kind: Kind, texts: Sequence[Any], made: Sequence[Any]) -> list[int]:
+def odd_texts(column: Column, kind: Kind, texts: Sequence[Any], stripped: Sequence[int]) -> Sequence[int]:
     """The positions of texts that the column's values, as they are shown, do not tell.
 
-    made: what the texts became in the frame (texts are without the blanks around them there).
+    stripped: the positions of those that lost blanks around them.
     """
     if kind.power:
         return [n for n, text in enumerate(texts) if text is not None]
@@ -44,9 +44,7 @@ def odd_texts(column: Column, kind: Kind, texts: Sequence[Any], made: Sequence[A
         return _outside(_SHOWN.get(column.type, _NUMBER), texts)
     if column.sql_type != "VARCHAR" or kind.match or kind.codes:
         return []
-    if isinstance(made, pl.Series):
-        return (made != pl.Series(texts, dtype=pl.String)).arg_true().to_list()
-    return [n for n, (text, shown) in enumerate(zip(texts, made, strict=True)) if text != shown]
+    return stripped
 
 
 def _outside(form: re.Pattern[str], texts: Sequence[Any]) -> list[int]:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeAlias
 
 from tieout.mapping.trie import Scope, Slot
@@ -39,6 +40,9 @@ class Same(Sequence[Any]):
 
     def __len__(self) -> int:
         return self.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return repeat(self.value, self.size)
 
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, int) and -self.size <= at < self.size:

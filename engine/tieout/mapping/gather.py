@@ -5,41 +5,27 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
+from tieout.mapping.blocks import Alike, Block, Parts
 from tieout.mapping.cells import Cells, Problem, Same, Texts
-from tieout.mapping.pattern import Frame, Pattern
+from tieout.mapping.pattern import Frame, PartRead, Pattern
+from tieout.mapping.recipe import Layout
 from tieout.mapping.trie import Scope, Slot, Take
 from tieout.mapping.values import SPACE, Settled
 
-__all__ = ["Gathered", "PartRead"]
-
-PartRead: TypeAlias = "tuple[Pattern, Sequence[str], int, list[int] | None]"
-"""A part of a document: its pattern, its texts, its first line, and the lines of its elements where they do not follow
-from the pattern."""
+__all__ = ["Gathered"]
 
 _Turn: TypeAlias = tuple[int, int]
 """What was read before what in a document: the number of the part, and the position in its pattern."""
-
-
-@dataclass(slots=True)
-class _Parts:
-    """All parts of one pattern."""
-
-    heads: array[int] = field(default_factory=partial(array, "q"))
-    """One after the other for each part: document, number to add, own number, first line, then the first row of each scope it
-    opens and the rows open before."""
-    texts: list[Sequence[str]] = field(default_factory=list)
-    lines: dict[int, list[int]] = field(default_factory=dict)
 
 
 _Chunk: TypeAlias = "tuple[Sequence[int], Texts, Sequence[int], int, bool]"
@@ -69,7 +55,8 @@ class Gathered:
         self.sizes = [0] * len(scopes)
         self.documents = 0
         self._lines: list[int] = []
-        self._parts: dict[Pattern, _Parts] = {}
+        self._parts: dict[Pattern, Parts] = {}
+        self._alike: dict[Layout, Alike] = {}
         self._outer: list[tuple[int, int, int, int, int]] = []
 
     # --- adding ---
@@ -83,27 +70,25 @@ class Gathered:
         self, frame: Frame, whole: PartRead, shaped: list[tuple[int, int]], runs: Sequence[Sequence[PartRead]]
     ) -> None:
         """A document of a frame and, at each of its steps, the parts that stand there."""
-        lines = whole[3]
-        assert lines is not None
-        document = self._begin(lines[0])
-        self._add(document, 0, 0, whole)
-        firsts, passed = [1], [0]
-        following = 1 + shaped[0][1]
-        self._outer.append((document, 0, shaped[0][0], 1, lines[0]))
-        for step, parts in zip(frame.steps, runs, strict=True):
-            number = firsts[step.level] + step.ordinal + passed[step.level]
-            if step.opens >= 0:
-                shape, size = shaped[step.opens]
-                self._outer.append((document, number, shape, following, lines[frame.outer[step.opens]]))
-                firsts.append(following)
-                passed.append(0)
-                following += size
-                continue
-            for part in parts:
-                self._add(document, following, number, part)
-                following += part[0].size
-                number += 1
-            passed[step.level] += len(parts) - 1
+        parts, outer = frame.numbered(whole, shaped, runs)
+        document = self._begin(outer[0][3])
+        for base, number, part in parts:
+            self._add(document, base, number, part)
+        self._outer += [(document, *each) for each in outer]
+
+    def add_alike(self, layout: Layout, texts: Sequence[str], lined: bool) -> None:
+        """A document of a layout, by all of its texts; lined: whether one of them has several lines."""
+        found = self._alike.get(layout)
+        if found is None:
+            found = self._alike[layout] = Alike()
+        append, sizes = found.heads.append, self.sizes
+        append(self._begin(layout.lines[0]))
+        for scope, count in layout.opens:
+            append(sizes[scope])
+            sizes[scope] += count
+        if lined:
+            found.lined[len(found.texts)] = [text.count("\n") for text in texts]
+        found.texts.append(texts)
 
     def _begin(self, line: int) -> int:
         document = self.documents
@@ -116,7 +101,7 @@ class Gathered:
         pattern, texts, line, lines = part
         found = self._parts.get(pattern)
         if found is None:
-            found = self._parts[pattern] = _Parts()
+            found = self._parts[pattern] = Parts()
         if lines is not None:
             found.lines[len(found.texts)] = lines
         sizes, append = self.sizes, found.heads.append
@@ -131,6 +116,12 @@ class Gathered:
 
     # --- columns ---
 
+    @cached_property
+    def _blocks(self) -> list[Block]:
+        """All parts; no document is added any more."""
+        parts = [each.block(pattern) for pattern, each in self._parts.items()]
+        return parts + [block for layout, each in self._alike.items() for block in each.blocks(layout)]
+
     def cells(self) -> Cells:
         """The columns of all documents."""
         parents = [np.zeros(size, dtype=np.int64) for size in self.sizes]
@@ -139,36 +130,43 @@ class Gathered:
         lines[0] = np.array(self._lines, dtype=np.int64)
         chunks: dict[tuple[int, int], list[_Chunk]] = defaultdict(list)
         notes: list[_Note] = []
-        for pattern, parts in self._parts.items():
-            heads = _heads(parts)
-            first_lines = heads[:, 3]
+        for block in self._blocks:
+            pattern, heads = block.pattern, block.heads
+            told_lines = block.lines([at for _, _, at, _ in pattern.rows])
             starts = {scope: heads[:, 4 + n] for n, (scope, _) in enumerate(pattern.opens)}
             inner = iter(range(4 + len(pattern.opens), heads.shape[1]))
             numbers = [heads[:, next(inner)] if scope else heads[:, 0] for scope in pattern.outer]
-            for scope, parent, at, position in pattern.rows:
+            for n, (scope, parent, _, position) in enumerate(pattern.rows):
                 own = starts[scope] + position
                 parents[scope][own] = numbers[parent]
-                lines[scope][own] = first_lines + pattern.lines[at]
-                for n, told in parts.lines.items():
-                    lines[scope][own[n]] = told[at]
+                lines[scope][own] = told_lines[:, n]
                 numbers.append(own)
             documents, bases = heads[:, 0].tolist(), heads[:, 1].tolist()
             rows: list[list[int]] = [each.tolist() for each in numbers]
             once = [n >= len(pattern.outer) or len(set(each)) == len(each) for n, each in enumerate(rows)]
             for row, scope, index in pattern.marks:
                 chunks[scope, index].append((rows[row], Same("1", len(bases)), bases, -1, once[row]))
-            columns = list(zip(*parts.texts, strict=True))
             settled: dict[tuple[int, str], Settled] = {}
             for order, (row, at, (place, text), take) in enumerate(pattern.takes):
-                values: Texts = columns[place] if place >= 0 else Same(text, len(bases))
+                values: Texts = block.texts[place] if place >= 0 else Same(text, len(bases))
                 slot = take.slot
                 for n, made in _unlike(take, values, settled) if take.check is not None else ():
                     if not isinstance(values, list):
                         values = list(values)
                     if made.problem or (made.value != values[n] and take.kind.shows(made.value)):
-                        line_no = parts.lines[n][at] if n in parts.lines else int(first_lines[n]) + pattern.lines[at]
                         turn = (bases[n], order)
-                        notes.append(_Note(slot, rows[row][n], documents[n], turn, values[n], made, take, line_no))
+                        notes.append(
+                            _Note(
+                                slot,
+                                rows[row][n],
+                                documents[n],
+                                turn,
+                                values[n],
+                                made,
+                                take,
+                                block.line(n, at),
+                            )
+                        )
                     values[n] = made.value
                 if take.collect:
                     values = [[value] if value is not None and value.strip(SPACE) else None for value in values]
@@ -192,21 +190,20 @@ class Gathered:
     def places(self, names: Sequence[str]) -> pl.DataFrame:
         """The rows of ``element_place``; names: invoice_id by document."""
         found = [np.array(self._outer, dtype=np.int64).reshape(-1, 5)]
-        for pattern, parts in self._parts.items():
+        found += [each.outer(layout) for layout, each in self._alike.items()]
+        for block in self._blocks:
+            pattern, heads = block.pattern, block.heads
             if not pattern.numbers:
                 continue
-            heads = _heads(parts)
-            block = np.empty((len(heads), len(pattern.numbers), 5), dtype=np.int64)
-            documents, bases, numbers, first_lines = (heads[:, n, None] for n in range(4))
-            block[:, :, 0] = documents
-            block[:, :, 1] = bases + np.array(pattern.numbers)
-            block[:, :1, 1] = numbers
-            block[:, :, 2] = np.array(pattern.shapes)
-            block[:, :, 3] = bases + np.array(pattern.firsts)
-            block[:, :, 4] = first_lines + np.array([pattern.lines[at] for at in pattern.places])
-            for n, told in parts.lines.items():
-                block[n, :, 4] = [told[at] for at in pattern.places]
-            found.append(block.reshape(-1, 5))
+            rows = np.empty((len(heads), len(pattern.numbers), 5), dtype=np.int64)
+            documents, bases, numbers = (heads[:, n, None] for n in range(3))
+            rows[:, :, 0] = documents
+            rows[:, :, 1] = bases + np.array(pattern.numbers)
+            rows[:, :1, 1] = numbers
+            rows[:, :, 2] = np.array(pattern.shapes)
+            rows[:, :, 3] = bases + np.array(pattern.firsts)
+            rows[:, :, 4] = block.lines(pattern.places)
+            found.append(rows.reshape(-1, 5))
         table = np.concatenate(found)
         table = table[np.lexsort((table[:, 1], table[:, 0]))]
         ids = pl.Series("invoice_id", names, dtype=pl.String).gather(table[:, 0])
@@ -214,10 +211,6 @@ class Gathered:
             pl.Series(name, table[:, n]) for n, name in enumerate(("element_no", "shape", "first_no", "line"), 1)
         ]
         return pl.DataFrame([ids, *columns])
-
-
-def _heads(parts: _Parts) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    return np.frombuffer(parts.heads, dtype=np.int64).reshape(len(parts.texts), -1)
 
 
 def _unlike(take: Take, values: Texts, settled: dict[tuple[int, str], Settled]) -> Iterator[tuple[int, Settled]]:
@@ -262,10 +255,14 @@ class _Slots:
                 return column if given else None
         else:
             column, given = [None] * size, 0
-        for rows, values, *_ in chunks:
+        for rows, values, _, _, once in chunks:
             if isinstance(values, Same) and values.value is None:
                 continue
             given += len(values) - (0 if isinstance(values, Same) else values.count(None))
+            first, following = rows[0], rows[-1] + 1
+            if once and following - first == len(rows) and column[first:following].count(None) == len(rows):
+                column[first:following] = values
+                continue
             for row, value in zip(rows, values, strict=True):
                 if value is not None:
                     column[row] = value

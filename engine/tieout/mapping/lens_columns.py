@@ -174,7 +174,8 @@ class Columns:
             owners = [owners[row] for row in inner]
         if counting:
             count = Counter(owners)
-            return [str(count[row]) for row in rows]
+            shown = {each: str(each) for each in {0, *count.values()}}
+            return [shown[count.get(row, 0)] for row in rows]
         total: dict[int, Decimal] = {}
         amounts = cells.seen(wanted.scope, 0, wanted.index, inner)
         signs = cells.seen(wanted.scope, 0, wanted.sign, inner) if wanted.sign >= 0 else Same(None, len(inner))

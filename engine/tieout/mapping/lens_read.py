@@ -9,6 +9,7 @@ from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from tieout.mapping.as_written import SCHEMA, odd_texts
@@ -45,9 +46,10 @@ class _Reader:
         self.columns = Columns(cells, self.parts)
         self.made: dict[str, list[pl.DataFrame]] = {}
         self.found: list[Finding] = []
-        self.counts: dict[str, Counter[tuple[int, int]]] = {}
-        self.odd: list[pl.DataFrame] = []
+        self.counts: dict[tuple[str, int], np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+        self.odd: list[tuple[Any, ...]] = []
         self.locator = Places([plan.mapping])
+        self.blank = plan.mapping.settings.get("empty") == "absent"
         self.ids = pl.Series([name for name, _ in names], dtype=pl.String)
         self.sources = pl.Series([source for _, source in names], dtype=pl.String)
         self.index: dict[tuple[int, int, int], dict[int, list[int]]] = {}
@@ -64,41 +66,45 @@ class _Reader:
         documents = self.cells.up(block.scope, block.ups, rows)
         self._identify(block, rows, documents, values)
         table = block.table.name
-        columns = self._typed(block, rows, documents, values)
+        kinds = {each.column.name: each.kind for each in block.columns}
+        columns = self._typed(block, rows, documents, values, kinds)
         nothing = Same(None, len(rows))
         keys = [
             columns[name] if columns.get(name) is not None else nothing
             for name in ("invoice_id", "line_row_no", "row_no")
         ]
         part = Part(block, rows, values, keys[2], keys)
+        frame = pl.DataFrame([_series(column, columns[column.name], len(rows)) for column in block.table.columns])
+        cut = [name for name in values if isinstance(columns[name], pl.Series) and kinds[name].blanks == "cut"]
+        frame, odd = _stripped(frame, cut, self.blank)
         if self.cells.stocked:
-            self._odd(part, columns)
+            self._odd(part, odd)
         keyed = values.get(block.table.key[0], nothing)
         for finding, row in found:
             self.found.append(dataclasses.replace(finding, object_id=keyed[part.position(row)] or finding.object_id))
         self.parts.setdefault(table, []).append(part)
-        frame = pl.DataFrame([_series(column, columns[column.name], len(rows)) for column in block.table.columns])
         self.made.setdefault(table, []).append(frame)
 
     # --- as written ---
 
-    def _odd(self, part: Part, columns: Dict[str, Any]) -> None:
-        """Notes the texts that the values of a block do not show."""
+    def _odd(self, part: Part, stripped: Dict[str, Sequence[int]]) -> None:
+        """Notes the texts that the values of a block do not show; stripped: those with blanks around them by column."""
         for planned in part.block.columns:
             options, name = planned.field.options, planned.column.name
             if planned.sources and not options.get("present"):
                 texts = part.values[name]
                 if isinstance(texts, Same) and texts.value is None:
                     continue
-                if odd := odd_texts(planned.column, planned.kind, texts, columns[name]):
+                if odd := odd_texts(planned.column, planned.kind, texts, stripped.get(name, ())):
                     self._note(part, odd, name, [texts[n] for n in odd])
 
     def _note(self, part: Part, places: Sequence[int], column: str, texts: Sequence[str | None]) -> None:
-        invoice_id, line_row_no, row_no = ([key[n] for n in places] for key in part.keys)
-        table, name = part.block.table.name, [column] * len(places)
-        self.odd.append(
-            pl.DataFrame([invoice_id, [table] * len(places), line_row_no, row_no, name, texts], schema=SCHEMA)
-        )
+        invoice_id, line_row_no, row_no = part.keys
+        table = part.block.table.name
+        self.odd += [
+            (invoice_id[n], table, line_row_no[n], row_no[n], column, text)
+            for n, text in zip(places, texts, strict=True)
+        ]
 
     def as_written(self) -> pl.DataFrame:
         """The rows of ``as_written``, those of values that had to be settled among them."""
@@ -111,7 +117,7 @@ class _Reader:
             for block, planned in takers.get((slot.scope, slot.index), ()):
                 for part, place in self._places(block.table.name, row, slot.scope):
                     self._note(part, [place], planned.column.name, [text])
-        found = pl.concat(self.odd) if self.odd else pl.DataFrame(schema=SCHEMA)
+        found = pl.DataFrame(self.odd, schema=SCHEMA, orient="row")
         return found.unique(list(SCHEMA)[:-1], keep="last", maintain_order=True)
 
     # --- identity ---
@@ -167,7 +173,12 @@ class _Reader:
     # --- frames ---
 
     def _typed(
-        self, block: Block, rows: Sequence[int], documents: Sequence[int], values: Dict[str, Values]
+        self,
+        block: Block,
+        rows: Sequence[int],
+        documents: Sequence[int],
+        values: Dict[str, Values],
+        kinds: Dict[str, Kind],
     ) -> dict[str, Any]:
         """Every column of the table, in canonical order; None for one that no row has."""
         table, names = block.table, block.table.by_name
@@ -189,10 +200,8 @@ class _Reader:
             raw.setdefault("row_no", self._numbered(table.name, scope, owners))
         if "block_no" in names:
             raw["block_no"] = Same(block.number, len(rows))
-        kinds = {each.column.name: each.kind for each in block.columns}
-        blank = self.plan.mapping.settings.get("empty") == "absent"
         return {
-            column.name: _column_typed(column, raw[column.name], kinds[column.name], blank)
+            column.name: _column_typed(column, raw[column.name], kinds[column.name], self.blank)
             if column.name in values
             else raw.get(column.name)
             for column in table.columns
@@ -200,12 +209,19 @@ class _Reader:
 
     def _numbered(self, table: str, scope: int, owners: Sequence[int]) -> list[int]:
         """The position of each row within its owner, going on where an earlier block of the same table stopped."""
-        count = self.counts.setdefault(table, Counter())
-        numbers = []
-        for owner in owners:
-            number = count[scope, owner] = count.get((scope, owner), 0) + 1
-            numbers.append(number)
-        return numbers
+        own = np.array(owners, dtype=np.int64)
+        before = self.counts.get((table, scope), own[:0])
+        count = np.zeros(max(own.max(initial=-1) + 1, len(before)), dtype=np.int64)
+        count[: len(before)] = before
+        order = np.argsort(own, kind="stable")
+        grouped = own[order]
+        begins = np.flatnonzero(np.diff(grouped, prepend=-1))
+        passed = np.repeat(begins, np.diff(begins, append=len(own)))
+        numbers = np.empty(len(own), dtype=np.int64)
+        numbers[order] = np.arange(1, len(own) + 1) - passed + count[grouped]
+        self.counts[table, scope] = count + np.bincount(own, minlength=len(count))
+        made: list[int] = numbers.tolist()
+        return made
 
     def frames(self) -> dict[str, pl.DataFrame]:
         made = {table: pl.concat(parts) if len(parts) > 1 else parts[0] for table, parts in self.made.items()}
@@ -279,8 +295,22 @@ def _column_typed(column: Column, values: Texts, kind: Kind, blank: bool) -> Tex
     if column.type in POLARS:
         return typed(column, list(values), format=kind.format, blank=blank)
     texts = pl.Series(column.name, values, dtype=pl.String)
-    texts = texts.str.strip_chars(SPACE) if cut else texts
-    return texts.replace("", None) if blank else texts
+    return texts.replace("", None) if blank and not cut else texts
+
+
+def _stripped(frame: pl.DataFrame, names: Sequence[str], blank: bool) -> tuple[pl.DataFrame, dict[str, Sequence[int]]]:
+    """The frame with the texts of these columns without the blanks around them, and the rows that had some, by column.
+
+    blank: an empty text is none.
+    """
+    texts = pl.col(names)
+    bare = texts.str.strip_chars(SPACE)
+    bare = bare.replace("", None) if blank else bare
+    if not names or not frame.height:
+        return frame, {}
+    changed = [name for name, any_ in frame.select((bare != texts).any()).row(0, named=True).items() if any_]
+    made = frame.with_columns(bare) if changed or blank else frame
+    return made, {name: (made[name] != frame[name]).arg_true().to_list() for name in changed}
 
 
 def _series(column: Column, values: Any, height: int) -> pl.Series:

@@ -13,10 +13,15 @@ from typing import Any, TypeAlias
 from tieout.mapping.inventory import Inventory
 from tieout.mapping.trie import Choice, Condition, Node, Take
 
-__all__ = ["Fork", "Frame", "Pattern", "Step", "Unfit", "Value", "keep"]
+__all__ = ["Fork", "Frame", "Outer", "PartRead", "Pattern", "Step", "Unfit", "Value", "keep", "way"]
 
 Value: TypeAlias = "tuple[int, str | None]"
 """Where a text stands: its position among the texts of the part, or -1 and the text that is always the same."""
+PartRead: TypeAlias = "tuple[Pattern, Sequence[str], int, list[int] | None]"
+"""A part of a document: its pattern, its texts, its first line, and the lines of its elements where they do not follow
+from the pattern."""
+Outer: TypeAlias = tuple[int, int, int, int]
+"""An outer element of a document: its number, its shape, the first number inside it, and its line."""
 
 _WAYS = 2_000
 
@@ -104,6 +109,34 @@ class Frame:
             self.shapes[counts] = found
         return found
 
+    def numbered(
+        self, whole: PartRead, shaped: Sequence[tuple[int, int]], runs: Sequence[Sequence[PartRead]]
+    ) -> tuple[list[tuple[int, int, PartRead]], list[Outer]]:
+        """The parts of a document, itself (``whole``) the first, each with the number to add and its own; its outer elements.
+
+        runs: the parts that stand at each step.
+        """
+        lines = whole[3]
+        assert lines is not None
+        parts, outer = [(0, 0, whole)], [(0, shaped[0][0], 1, lines[0])]
+        firsts, passed = [1], [0]
+        following = 1 + shaped[0][1]
+        for step, here in zip(self.steps, runs, strict=True):
+            number = firsts[step.level] + step.ordinal + passed[step.level]
+            if step.opens >= 0:
+                shape, size = shaped[step.opens]
+                outer.append((number, shape, following, lines[self.outer[step.opens]]))
+                firsts.append(following)
+                passed.append(0)
+                following += size
+                continue
+            for part in here:
+                parts.append((following, number, part))
+                following += part[0].size
+                number += 1
+            passed[step.level] += len(here) - 1
+        return parts, outer
+
 
 @dataclass(slots=True)
 class Fork:
@@ -142,6 +175,13 @@ class Fork:
                 wanted = asked(condition.column) if other is None else other[1] if other[0] < 0 else texts[other[0]]
             holds.append(condition.among(found, wanted))
         return self.choice.chosen(tuple(holds))
+
+
+def way(found: Any, texts: Sequence[str], asked: Callable[[str], str | None]) -> Any:
+    """The pattern or frame at the end of the forks; None where it is not known."""
+    while isinstance(found, Fork):
+        found = found.way(texts, asked)
+    return found
 
 
 def keep(known: dict[Any, Any], key: Any, decided: Sequence[tuple[Fork, Node]], end: Any) -> None:

@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any
 
 from tieout.formats import xml
-from tieout.mapping.gather import Gathered, PartRead
+from tieout.mapping.gather import Gathered
 from tieout.mapping.inventory import Inventory
 from tieout.mapping.maker import Maker, Tree
-from tieout.mapping.pattern import Fork, Frame, Pattern, Unfit, keep
-from tieout.mapping.skeleton import HOLES, SPACE, Cuts, Run, plain_texts, split
+from tieout.mapping.pattern import Frame, PartRead, Pattern, Unfit, keep, way
+from tieout.mapping.recipe import Recipe
+from tieout.mapping.skeleton import HOLES, SPACE, Cuts, Run, bare, nested, plain_texts, split
 from tieout.mapping.trie import Choice, Node, Trie, named
 
 __all__ = ["Plain"]
@@ -44,7 +45,7 @@ class _Context:
     cuts: Cuts = field(default_factory=Cuts)
     frames: dict[str, Any] = field(default_factory=dict)
     parts: dict[Node | Choice, dict[str, Any]] = field(default_factory=dict)
-    recipes: dict[str, _Recipe] = field(default_factory=dict)
+    recipes: dict[str, Recipe] = field(default_factory=dict)
     """By the skeleton of a whole document."""
     read: int = 0
     made: int = 0
@@ -57,20 +58,6 @@ class _Context:
         self.cuts.add(names)
         self.frames.clear()
         self.recipes.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How a document is read that has the same markup as one before, all of it."""
-
-    frame: Any
-    """A fork or the frame."""
-    pieces: tuple[slice, ...]
-    """Its texts among those of the document."""
-    lines: list[int]
-    shaped: list[tuple[int, int]]
-    parts: tuple[tuple[tuple[Any, slice, int], ...], ...]
-    """At each step of the frame: a fork or the pattern of each part, its texts, and its first line."""
 
 
 class Plain:
@@ -113,20 +100,26 @@ class Plain:
     def _read(self, context: _Context, text: str, into: Gathered, tree: Tree | None) -> bool:
         """tree: the document, where what is not known shall be learnt from it."""
         start = len(context.prefix) - 1
-        end = text.rfind("</")
-        if text[end + 2 :].strip(SPACE) != context.root + ">" or "<!" in text or "\0" in text or "\1" in text:
-            return False
-        if text.find("<?", start) >= 0:
-            return False
-        whole = None
+        key = None
         if tree is None and len(text) <= _SHORT and (context.tried < _TRIED or context.tried < context.met * 2):
             context.tried += 1
             whole = split(text[start:])
             key = "\1".join(whole[::2])
             recipe = context.recipes.get(key)
-            if recipe is not None and self._follow(recipe, whole[1::2], into):
+            if recipe is not None and recipe.count == len(whole) // 2:
                 context.met += 1
-                return True
+                texts = whole[1::2]
+                lined = plain_texts(texts)
+                if lined is None:
+                    return False
+                if layout := recipe.layout(texts, self._asked, self._inventory, context.node.namespace):
+                    into.add_alike(layout, texts, lined)
+                    return True
+        end = text.rfind("</")
+        if text[end + 2 :].strip(SPACE) != context.root + ">" or not bare(text, start):
+            return False
+        if "\0" in text or "\1" in text:
+            return False
         cut = context.cuts.cut(text, start)
         if cut is None:
             return False
@@ -134,7 +127,7 @@ class Plain:
         lined = plain_texts(texts, runs)
         if lined is None:
             return False
-        frame = _way(context.frames.get(outline), texts, _nothing)
+        frame = way(context.frames.get(outline), texts, _nothing)
         heads: Iterator[int] = iter(())
         if tree is not None:
             found = self._frame(context, outline, texts, runs, tree, frame)
@@ -160,7 +153,7 @@ class Plain:
             for n, (skeleton, own, gap) in enumerate(next(waiting).parts):
                 line += gap
                 begun += 0 if n else gap
-                pattern = _way(known.get(skeleton), own, asked)
+                pattern = way(known.get(skeleton), own, asked)
                 if tree is not None:
                     at = next(heads)
                     if pattern is None:
@@ -177,63 +170,42 @@ class Plain:
         lines = [line + removed[shift] for line, shift in zip(own_lines, frame.shifts, strict=True)]
         shaped = frame.shaped(tuple(map(len, made)), self._inventory, context.node.namespace)
         into.add_parts(frame, (frame.pattern, texts, 0, lines), shaped, made)
-        if whole is not None and not lined:
-            self._remember(context, key, len(whole) // 2, outline, frame, lines, shaped, made, runs)
-        return True
-
-    def _follow(self, recipe: _Recipe, texts: list[str], into: Gathered) -> bool:
-        """Reads a document by a recipe; False where one of its texts wants more care or decides otherwise."""
-        joined = "".join(texts)
-        if not joined.isprintable() or "&" in joined or "]]>" in joined:
-            return False
-        own = [text for piece in recipe.pieces for text in texts[piece]]
-        frame = _way(recipe.frame, own, _nothing)
-        if frame is None:
-            return False
-        asked = partial(self._asked, frame, own)
-        made: list[list[PartRead]] = []
-        for parts in recipe.parts:
-            read: list[PartRead] = []
-            for end, piece, line in parts:
-                told = texts[piece]
-                pattern = end if isinstance(end, Pattern) else _way(end, told, asked)
-                if pattern is None:
-                    return False
-                read.append((pattern, told, line, None))
-            made.append(read)
-        into.add_parts(frame, (frame.pattern, own, 0, recipe.lines), recipe.shaped, made)
+        if key is not None:
+            self._remember(context, key, whole[1::2], outline, frame, lines, made, runs)
         return True
 
     def _remember(
         self,
         context: _Context,
         key: str,
-        count: int,
+        texts: Sequence[str],
         outline: str,
         frame: Frame,
         lines: list[int],
-        shaped: list[tuple[int, int]],
         made: Sequence[Sequence[PartRead]],
         runs: Sequence[Run],
     ) -> None:
-        """Keeps how a document was read, for others with the same markup; none of its texts has several lines."""
-        at, pieces, waiting = 0, [], iter(runs)
+        """Keeps how a document was read, for others with the same markup; texts: all of them, in order."""
         between = iter([piece.count("\1") for piece in HOLES.split(outline)])
-        steps = []
+        at, waiting = 0, iter(runs)
+        places: list[int] = []
+        ends: list[list[tuple[Any, int]]] = []
+        held: list[list[range]] = []
         for step, parts in zip(frame.steps, made, strict=True):
-            told = []
+            ends.append([])
+            held.append([])
             if step.opens < 0:
-                pieces.append(slice(at, at := at + next(between)))
+                places += range(at, at := at + next(between))
                 known = context.parts[step.node]
-                for (_, texts, line, _), (skeleton, *_) in zip(parts, next(waiting).parts, strict=True):
-                    told.append((known.get(skeleton), slice(at, at := at + len(texts)), line))
-            steps.append(tuple(told))
-        pieces.append(slice(at, at := at + next(between)))
-        if at != count:
+                for (_, own, line, _), (skeleton, *_) in zip(parts, next(waiting).parts, strict=True):
+                    ends[-1].append((known.get(skeleton), line))
+                    held[-1].append(range(at, at := at + len(own)))
+        places += range(at, at := at + next(between))
+        if at != len(texts):
             return
         if len(context.recipes) >= _RECIPES:
             context.recipes.clear()
-        context.recipes[key] = _Recipe(context.frames.get(outline), tuple(pieces), lines, shaped, tuple(steps))
+        context.recipes[key] = Recipe.of(context.frames.get(outline), frame, lines, ends, places, held, texts)
 
     def _asked(self, frame: Frame, texts: Sequence[str], column: str) -> str | None:
         """The value of a column of the document that predicates ask for."""
@@ -264,6 +236,8 @@ class Plain:
             raise Unfit
         if known is not None:
             return known, iter(held)
+        if any(nested(skeleton) for run in runs for skeleton, *_ in run.parts):
+            raise Unfit
         heads, cut, removed = iter(held), {}, [0]
         for run in runs:
             own = [next(heads) for _ in run.parts]
@@ -291,6 +265,8 @@ class Plain:
         at: int,
         line: int,
     ) -> Pattern:
+        if nested(skeleton):
+            raise Unfit
         if len(known) >= _KNOWN:
             known.clear()
         height = skeleton.count("\n")
@@ -302,13 +278,6 @@ class Plain:
 
 
 # --- trees ---
-
-
-def _way(found: Any, texts: Sequence[str], asked: Callable[[str], str | None]) -> Any:
-    """The pattern at the end of the forks; None where it is not known."""
-    while isinstance(found, Fork):
-        found = found.way(texts, asked)
-    return found
 
 
 def _nothing(_: str) -> None:

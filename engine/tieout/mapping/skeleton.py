@@ -6,20 +6,20 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-__all__ = ["HOLES", "SPACE", "Cuts", "Run", "opened", "plain_texts", "split"]
+__all__ = ["HOLES", "SPACE", "Cuts", "Run", "bare", "nested", "opened", "plain_texts", "split"]
 
 _PREFIX = re.compile(r"\ufeff?(?:<\?xml[^<>]*\?>)?[ \t\n]*<[A-Za-z_][^<>]*>")
-split = re.compile(r">([ \t\n]*[^< \t\n][^<]*)<").split
+split = re.compile(r">([ \t\n]*+[^<][^<]*+)<").split
 _NO_TEXT = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|]]>")
 _REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|&")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 SPACE = " \t\n"
 _HOLE = "<\0{}>"
+_NAME = re.compile("<[^ \t\n/>]+")
 HOLES = re.compile("<\0[^>]*>")
-# Comments and instructions before an element that is not closed there; within a text they would not be blanks.
-_COMMENT = r"<!--[^-]*(?:-(?!-)[^-]*)*-->"
-_INSTRUCTION = r"<\?(?![Xx][Mm][Ll][ \t\n?])[A-Za-z_][A-Za-z0-9_.-]*(?:[ \t\n][^?]*(?:\?(?!>)[^?]*)*)?\?>"
-_ASIDE = re.compile(rf">[ \t\n]*(?:(?:{_COMMENT}|{_INSTRUCTION})[ \t\n]*)+(?=<[^/?!])")
+_COMMENT = r"!--[^-]*(?:-(?!-)[^-]*)*--"
+_INSTRUCTION = r"\?(?![Xx][Mm][Ll][ \t\n?])[A-Za-z_][A-Za-z0-9_.-]*(?:[ \t\n][^?]*(?:\?(?!>)[^?]*)*)?\?"
+_ASIDE = re.compile(rf"<(?:{_COMMENT}|{_INSTRUCTION})>(?:[ \t\n]*<(?:{_COMMENT}|{_INSTRUCTION})>)*[ \t\n]*")
 
 
 @dataclass(slots=True)
@@ -79,6 +79,13 @@ class Cuts:
         return "\1".join(skeleton[::2]), skeleton[1::2], runs
 
 
+def nested(skeleton: str) -> bool:
+    """Whether the element of a part holds others of its name: it was cut off at the end of one of those."""
+    name = _NAME.match(skeleton)
+    assert name
+    return len(re.findall(rf"{re.escape(name[0])}[ \t\n/>]", skeleton)) > 1
+
+
 def opened(content: bytes) -> tuple[str, str] | None:
     """The document as text, its line ends as XML has them, and its beginning with the first tag; None where it is not plain."""
     try:
@@ -87,23 +94,45 @@ def opened(content: bytes) -> tuple[str, str] | None:
         return None
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if "<!--" in text or text.find("<?", 2) > 0:
-        text = _ASIDE.sub(_lines_of, text)
+    if not bare(text, text.find("?>", 0, 200) + 2):
+        text = _without_asides(text)
     found = _PREFIX.match(text)
     return None if found is None or "\r" in text else (text, found[0])
 
 
-def _lines_of(aside: re.Match[str]) -> str:
-    """Empty lines instead of comments and instructions; those with characters that XML has not stay."""
-    text = aside[0]
-    return text if _NO_TEXT.search(text.replace("]]>", "")) else ">" + "\n" * text.count("\n")
+def bare(text: str, start: int) -> bool:
+    """Whether there is no comment, CDATA, DOCTYPE or instruction. Single characters are looked for first: they are found at once."""
+    return not ("!" in text and "<!" in text) and not (text.find("?", start) >= 0 and text.find("<?", start) >= 0)
 
 
-def plain_texts(texts: list[str], runs: Sequence[Run]) -> bool | None:
+def _without_asides(text: str) -> str:
+    """Empty lines instead of comments and instructions that stand before an element begins or after one ended: within a text
+    they would not be blanks. Those with characters that XML has not stay."""
+    bits: list[str] = []
+    last = 0
+    for aside in _ASIDE.finditer(text):
+        start, end = aside.span()
+        closed = text.rfind(">", 0, start)
+        opened = text.rfind("<", 0, closed + 1)
+        before, after = text[opened : closed + 1], text[end : end + 2]
+        ended = before.startswith("</") or before.endswith("/>")
+        if (
+            text[closed + 1 : start].strip(SPACE + "\ufeff")
+            or ">" in before[:-1]
+            or not (ended if after in ("</", "") else after.startswith("<") and after[1:] not in ("?", "!"))
+            or _NO_TEXT.search(aside[0].replace("]]>", ""))
+        ):
+            continue
+        bits += (text[last:start], "\n" * aside[0].count("\n"))
+        last = end
+    return "".join((*bits, text[last:]))
+
+
+def plain_texts(texts: list[str], runs: Sequence[Run] = ()) -> bool | None:
     """Whether a text has several lines; references become what they stand for. None where a text is not allowed."""
     several = [texts, *[part[1] for run in runs for part in run.parts]]
     whole = "".join(map("".join, several))
-    if not whole.isprintable() and _NO_TEXT.search(whole):
+    if not whole.replace("\n", "").replace("\t", "").isprintable() and _NO_TEXT.search(whole):
         return None
     if "]]>" in whole:
         return None

@@ -157,9 +157,11 @@ class Store:
             raise StoreError(f"append {table}: no column {unknown[0]!r} in the canonical table")
         if frame.is_empty():
             return 0
-        names = ", ".join(quote(name) for name in frame.columns)
-        casts = ", ".join(f"cast({quote(n)} as {canonical.by_name[n].sql_type})" for n in frame.columns)
-        with self.registered(frame) as view:
+        # What no row has need not be carried over to be null.
+        given = [each.name for each in frame if each.null_count() < frame.height] or frame.columns[:1]
+        names = ", ".join(map(quote, given))
+        casts = ", ".join(f"cast({quote(n)} as {canonical.by_name[n].sql_type})" for n in given)
+        with self.registered(frame.select(given)) as view:
             self.execute(
                 Query(
                     f"append {table}",
