@@ -99,6 +99,24 @@ def test_a_discount_within_its_terms_is_known_without_a_reference(match):
     assert found.settled("P") == {("1", "payment"): Decimal("98.0000"), ("1", "discount"): Decimal("2.0000")}
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "paid_amount", "discount"),
+    [
+        ("756.00", "EUR", "740.88", "15.12"),
+        ("10.00", "EUR", "9.80", "0.20"),
+        ("10.00", "EUR", "10.00", None),
+        ("0.20", "EUR", "0.20", None),
+        ("756", "JPY", "741", "15"),
+        ("12.345", "KWD", "12.098", "0.247"),
+    ],
+)
+def test_a_discount_is_known_to_the_last_digit_of_its_currency(match, amount, currency, paid_amount, discount):
+    terms = {"discount_days": 10, "discount_percent": 2, "document_date": "2026-10-05", "currency": currency}
+    found = match(party=PARTIES, open_item=[item("1", amount, **terms)], payment=[paid(paid_amount, currency=currency)])
+    wanted = {("1", "payment"): Decimal(paid_amount)} | ({("1", "discount"): Decimal(discount)} if discount else {})
+    assert found.settled("P") == wanted
+
+
 def test_everything_open_less_a_credit_note_is_one_sum(match):
     items = [item("1", "100.37"), item("2", "250.11"), item("3", "-30.05"), item("4", "71.99", party_id="C2")]
     assert match(party=PARTIES, open_item=items, payment=[paid("320.43")]).items("P") == ["1", "2", "3"]

@@ -37,9 +37,17 @@ SETTLED = """select a.ino, min(p.booking_date) as first_date from match_allocati
 
 
 def _rounded(sql: str, currency: str) -> str:
-    """The amount rounded to the currency's minor units."""
-    cases = " ".join(f"when '{code}' then round({sql}, {digits})" for code, digits in sorted(MINOR_UNITS.items()))
-    return f"(case {currency} {cases} else round({sql}, 2) end)"
+    """The amount rounded to the currency's minor units.
+
+    Each case has the type of an amount: of decimals of 38 digits and several scales DuckDB would take the smallest scale.
+    """
+    codes = {digits: [code for code, own in MINOR_UNITS.items() if own == digits] for digits in MINOR_UNITS.values()}
+    cases = " ".join(f"when {currency} in {tuple(own)} then {_amount(sql, digits)}" for digits, own in codes.items())
+    return f"(case {cases} else {_amount(sql, 2)} end)"
+
+
+def _amount(sql: str, digits: int) -> str:
+    return f"cast(round({sql}, {digits}) as decimal(18, 4))"
 
 
 def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
@@ -64,7 +72,7 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     )
     ledger.show(
         name,
-        """select pno, ino, row_number() over (partition by pno order by ino) as solution, paid, score, null,
+        """select pno, ino, row_number() over (partition by pno order by ino, how) as solution, paid, score, null,
           json_object('payer', ground, 'how', how) from match_fit where ways > 1""",
     )
     ledger.flag(
@@ -156,7 +164,8 @@ def _offers(options: Mapping[str, Any]) -> str:
     discounted = f"""union all
           select ino, party_id, currency, company_code, document_date, rest, rest - {cut}, 'discount',
             document_date + (discount_days + {int(options.get("grace_days", 0))})::integer
-          from match_item where rest > 0 and rest = original and discount_percent > 0 and discount_days > 0"""
+          from match_item where rest > 0 and rest = original and discount_percent > 0 and discount_days > 0
+            and {cut} > 0"""
     return f"""create or replace temp table match_offer as
         with offers as (
           select ino, party_id, currency, company_code, document_date, rest, rest as price, 'full' as how,
