@@ -15,7 +15,7 @@ import polars as pl
 from tieout.matching import text
 from tieout.matching.by_reference import SURE, by_settled
 from tieout.matching.differences import Due, Explanation, Limits, Paid, bank_of, explain
-from tieout.matching.ledger import Ledger
+from tieout.matching.ledger import Ledger, grouped
 from tieout.model.money import display, minor_units
 
 __all__ = ["by_difference"]
@@ -138,8 +138,7 @@ def _settle(ledger: Ledger, name: str, rows: pl.DataFrame, options: Mapping[str,
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
     shown: list[tuple[int, int, int, Decimal, str]] = []
-    for group in rows.partition_by("pno", maintain_order=True):
-        lines = group.to_dicts()
+    for lines in grouped(rows, "pno"):
         head = lines[0]
         scale = 10 ** minor_units(head["currency"])
         limits = _limits(options, head, cache)

@@ -136,14 +136,19 @@ def own_transfers(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
         name,
         f"""with own_names as (
           select distinct {text.compact("name")} as compact_name, upper(trim(name)) as name from company
+        ),
+        named as (select distinct counterparty_name as name from match_payment),
+        ours as (  -- said of each name once
+          select name, {text.skeleton("name")} in ({cores}) as core_only,
+            upper(trim(name)) in (select name from own_names)
+            or {text.compact("name")} in (select compact_name from own_names where length(compact_name) > 5) as whole
+          from named
         )
-        select pno, '{ledger.foreign}' as reason, null as related, null as party_id, rest as amount,
+        select m.pno, '{ledger.foreign}' as reason, null as related, null as party_id, m.rest as amount,
           'a transfer between own accounts' as message, json_object('says', 'own_transfer') as evidence
-        from match_payment
-        where {ledger.ours} and (account_key in (select account_key from match_own)
-          or upper(trim(counterparty_name)) in (select name from own_names)
-          or (account_key is null and {text.skeleton("counterparty_name")} in ({cores}))
-          or {text.compact("counterparty_name")} in (select compact_name from own_names where length(compact_name) > 5))""",
+        from match_payment m left join ours o on o.name = m.counterparty_name
+        where {ledger.ours} and (m.account_key in (select account_key from match_own)
+          or o.whole or (m.account_key is null and o.core_only))""",
         hold=True,
     )
 

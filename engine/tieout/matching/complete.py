@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from tieout.matching.ledger import Ledger
+from tieout.matching.ledger import Ledger, grouped
 from tieout.matching.score import alike
 from tieout.model.money import minor_units
 
@@ -123,8 +123,7 @@ def by_completion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
         tokens.setdefault(pno, []).append((token, settled))
     booked: list[dict[str, Any]] = []
     used: set[int] = set()
-    for group in named.partition_by("pno", maintain_order=True):
-        lines = group.to_dicts()
+    for lines in grouped(named, "pno"):
         head = lines[0]
         said = tokens.get(head["pno"], [])
         found = _complete(
@@ -215,8 +214,8 @@ def _parties(ledger: Ledger, name: str, named: pl.DataFrame) -> dict[tuple[str, 
             order by i.party_id, i.currency, i.ino""",
         )
     return {
-        (group["party_id"][0], group["currency"][0]): _Party.of(group.to_dicts())
-        for group in items.partition_by("party_id", "currency", maintain_order=True)
+        (lines[0]["party_id"], lines[0]["currency"]): _Party.of(lines)
+        for lines in grouped(items, "party_id", "currency")
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from tieout.matching.by_party import DUE, FREE, NAMES_GROUP, WHOLE
-from tieout.matching.ledger import Ledger
+from tieout.matching.ledger import Ledger, grouped
 from tieout.model.money import round_half_up
 
 __all__ = ["by_conversion", "by_payer_conversion"]
@@ -51,9 +51,9 @@ def by_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
     settled: set[int] = set()
-    for group in named.partition_by("pno", maintain_order=True):
+    for group in grouped(named, "pno"):
         # What an earlier payment has settled is no longer open.
-        lines = [line for line in group.to_dicts() if line["ino"] not in settled]
+        lines = [line for line in group if line["ino"] not in settled]
         if not lines:
             continue
         head = lines[0]
@@ -101,8 +101,8 @@ def by_payer_conversion(ledger: Ledger, name: str, options: Mapping[str, Any]) -
     booked: list[dict[str, Any]] = []
     flags: list[dict[str, Any]] = []
     used: set[int] = set()
-    for group in rows.partition_by("pno", maintain_order=True):
-        lines = [line for line in group.to_dicts() if line["ino"] not in used]
+    for group in grouped(rows, "pno"):
+        lines = [line for line in group if line["ino"] not in used]
         line = _meant(lines, rates, options)
         if line is None:
             continue

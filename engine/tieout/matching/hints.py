@@ -22,7 +22,7 @@ def narrow(ledger: Ledger, months: Sequence[Sequence[str]]) -> None:
     """
     dated = " or ".join(f"contains(p.remittance, strftime(i.document_date, '{form}'))" for form in _DATES)
     named = " ".join(
-        f"when regexp_matches({spoken('p.remittance')}, {text.literal(pattern(list(words)))}) then {month}"
+        f"when regexp_matches(words, {text.literal(pattern(list(words)))}) then {month}"
         for month, words in reversed(list(enumerate(months, 1)))  # 一月 stands within 十一月
     )
     every = pattern([word for words in months for word in words])
@@ -39,10 +39,12 @@ def narrow(ledger: Ledger, months: Sequence[Sequence[str]]) -> None:
             regexp_replace(said, '[0-9][0-9.,]*[.,][0-9]{{2}}($|[^0-9])', ' | ', 'g'), '[0-9]{{3,}}')) as number
           from (select distinct pno, said from several)
         ),
+        spoken as (
+          select pno, {spoken("remittance")} as words from (select distinct pno, remittance from several)
+        ),
         months as (
-          select p.pno, case {named or "when false then 0"} end as month
-          from match_payment p semi join several using (pno)
-          where len(regexp_extract_all(replace({spoken("p.remittance")}, ' ', '  '), $every)) = 1
+          select pno, case {named or "when false then 0"} end as month
+          from spoken where len(regexp_extract_all(replace(words, ' ', '  '), $every)) = 1
         ),
         hints as (
           select s.pno, s.ino, 'tail' as hint from several s join numbers n using (pno) join match_key k using (ino)

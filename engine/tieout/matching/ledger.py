@@ -6,7 +6,10 @@ passes decided. Numbers (``pno``, ``ino``) follow the keys, so nothing depends o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -16,7 +19,7 @@ from tieout.model.errors import ControlTotalError
 from tieout.model.records import Query
 from tieout.store.engine import Store
 
-__all__ = ["MONEY_KINDS", "Ledger"]
+__all__ = ["MONEY_KINDS", "Ledger", "grouped"]
 
 MONEY_KINDS = ("payment", "credit_note")
 
@@ -34,6 +37,12 @@ TABLES = (
 
 # The fields in which payers quote references, in the order in which the plan may name them.
 TEXT_FIELDS = ("creditor_reference", "remittance", "end_to_end_id", "instruction_id", "original_payment_reference")
+
+
+def grouped(frame: pl.DataFrame, *keys: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows that follow one another with the same keys, as lists: a frame a group would cost more than its rows."""
+    for _, rows in groupby(frame.iter_rows(named=True), key=itemgetter(*keys)):
+        yield list(rows)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,9 @@ def _words(name: str) -> str:
 
 
 def _joined(words: list[str], forms: set[str]) -> list[str]:
-    """Neighbouring words that only together are a legal form (SP Z O O) as one word; a form glued to a name split off."""
+    """Neighbouring words that only together are a legal form (SP Z O O) as one word."""
+    if not any(len(a) <= 3 and len(b) <= 3 for a, b in pairwise(words)):
+        return words
     result: list[str] = []
     index = 0
     while index < len(words):

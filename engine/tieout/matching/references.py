@@ -7,7 +7,7 @@ ours; check digits decide about structured references.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,26 @@ def check_digits(numbers: pl.Series, own: pl.Series) -> pl.DataFrame:
 # --- extraction ---
 
 
+def _columns(kinds: Sequence[str], key: str) -> Iterator[str]:
+    """The compact number of each kind, and its last group of digits (``tail``), as columns n0, t0, n1, t1 ..."""
+    for n, kind in enumerate(kinds):
+        column = f"i.{key if kind == 'open_item_id' else kind}"
+        yield f"{text.compact(column)} as n{n}"
+        yield f"nullif(regexp_extract(trim({column}), '[0-9].*[^A-Za-z0-9]([0-9]{{4,}})$', 1), '') as t{n}"
+
+
+def _distinct(kinds: Sequence[str]) -> Iterator[str]:
+    """A select a kind over ``wide``: (ino, kind, one, number, tail) of the numbers that no kind before it has."""
+    for n, kind in enumerate(kinds):
+        later = range(n + 1, len(kinds))
+        one = [str(KINDS[kind] == "one").lower()]
+        one += [f"n{m} is not distinct from n{n}" for m in later if KINDS[kinds[m]] == "one"]
+        tails = ", ".join([f"t{n}", f"t{n}", *(f"case when n{m} = n{n} then t{m} end" for m in later)])
+        new = " and ".join([f"regexp_matches(n{n}, '[0-9]')", *(f"n{m} is distinct from n{n}" for m in range(n))])
+        yield f"""select ino, '{kind}' as kind, {" or ".join(one)} as one, n{n} as number, greatest({tails}) as tail
+            from wide where {new}"""
+
+
 class References:
     """The keys of the items and the mentions of the payments of one ledger; made once, read by several passes."""
 
@@ -160,28 +180,24 @@ class References:
         forget_rejected(self.ledger, "match_plain")
 
     def _keys(self) -> None:
-        """``match_key``: one row a (item, number): compact, bare of zeros, digits, folded."""
-        parts = []
-        for kind in self.kinds:
-            one = "true" if KINDS[kind] == "one" else "false"
+        """``match_key``: one row a (item, number): compact, bare of zeros, digits, folded.
+
+        A number that stands in several columns is of the kind that is first by name, and names one item where one of
+        them does.
+        """
+        kinds = sorted(self.kinds)
+        wide = " union all ".join(
+            f"select w.ino, {', '.join(_columns(kinds, key))} from {working} w join {table} i on i.{key} = w.open_item_id"
             for working, table, key in (
                 ("match_item", "open_item", "open_item_id"),
                 ("match_cleared", "cleared_item", "cleared_item_id"),
-            ):
-                column = key if kind == "open_item_id" else kind
-                parts.append(
-                    f"""select w.ino, '{kind}' as kind, {one} as one, {text.compact(f"i.{column}")} as number,
-                      regexp_extract(trim(i.{column}), '[0-9].*[^A-Za-z0-9]([0-9]{{4,}})$', 1) as tail
-                    from {working} w join {table} i on i.{key} = w.open_item_id"""
-                )
+            )
+        )
         self.ledger.run(
             "numbers of the items",
             f"""create or replace temp table match_key as
-            with numbers as ({" union all ".join(parts)}),
-            useful as (
-              select ino, min(kind) as kind, bool_or(one) as one, number, nullif(max(tail), '') as tail from numbers
-              where number is not null and regexp_matches(number, '[0-9]') group by ino, number
-            )
+            with wide as materialized ({wide}),
+            useful as ({" union all ".join(_distinct(kinds))})
             select *, {text.without_zeros("number")} as bare, {text.digits("number")} as digits,
               {text.folded("number")} as folded
             from useful""",
