@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from tieout.library.expression import columns_read, parse
+from tieout.library.equivalent import never_null, same
+from tieout.library.expression import parse
 from tieout.library.language import unite
 from tieout.library.scope import Scope, kind_of_value
 from tieout.library.variants import number_near, variants
@@ -37,14 +37,13 @@ def mutants(rule: Rule, code_lists: Iterable[str]) -> Iterator[Mutant]:
         if (united := unite([kind_of_value(value) for _, value in each.values])) is not None
     }
     scope = Scope(rule.table, tuple(sorted(kinds.items())), frozenset(code_lists))
-    for what, expression in _expressions(rule.check, scope):
-        if not (what == "coalesce left out" and _null_fails_alike(rule)):
-            yield Mutant(replace(rule, check=expression), "check", what)
-    for what, expression in _expressions(rule.when, scope):
+    for what, expression in _expressions(rule.check, scope, null_is_false=rule.on_null == "fail"):
+        yield Mutant(replace(rule, check=expression), "check", what)
+    for what, expression in _expressions(rule.when, scope, null_is_false=True):
         yield Mutant(replace(rule, when=expression), "when", what)
     if rule.when is not None:
         yield Mutant(replace(rule, when=None), "when", "left out")
-    if rule.kind == "condition" and (rule.on_null != "fail" or _may_be_null(rule)):
+    if rule.kind == "condition" and rule.check and not never_null(rule.check.tree, rule.when and rule.when.tree):
         other = "fail" if rule.on_null != "fail" else "pass"
         yield Mutant(replace(rule, on_null=other), "on_null", f"{rule.on_null} became {other}")
     for name, parameter in rule.params.items():
@@ -56,40 +55,15 @@ def mutants(rule: Rule, code_lists: Iterable[str]) -> Iterator[Mutant]:
     yield from _options(rule, scope)
 
 
-def _may_be_null(rule: Rule) -> bool:
-    """Whether a column the check reads may be null where the rule applies, as far as the text of the rule tells."""
-    text = f"{rule.when.text if rule.when else ''} {rule.check.text if rule.check else ''}"
-    read = [column for _, column in columns_read(rule.check)] if rule.check else []
-    held = _never_null(rule.when)
-    return any(
-        column not in held and not re.search(rf"\b{column} is (not )?null|coalesce\(\s*{column}\b", text)
-        for column in read
-    )
-
-
-def _never_null(when: Expression | None) -> set[str]:
-    """The columns that have a value wherever ``when`` holds: a part of it that is true is made of values."""
-    if when is None or re.search(r"\b(or|case)\b", when.text, re.I):
-        return set()
-    parts = re.split(r"\band\b", when.text, flags=re.I)
-    plain = [part for part in parts if not re.search(r"\b(coalesce|is|between|filter|count)\b", part, re.I)]
-    return {name for part in plain for name in re.findall(r"\b[a-z_][a-z_0-9]*\b(?!\s*\()", part)}
-
-
-def _null_fails_alike(rule: Rule) -> bool:
-    """Whether a value that is missing fails the check, with or without coalesce: it is compared with nothing but ''."""
-    text = rule.check.text if rule.check else ""
-    if rule.on_null != "fail" or re.search(r"\b(not|case|is|and)\b", text, re.I):
-        return False
-    sides = [side.strip() for side in re.split(r"\bor\b", text, flags=re.I)]
-    return all(re.fullmatch(r"(trim\()?coalesce\(\s*\w+,\s*''\s*\)\)? <> ''", side) for side in sides)
-
-
-def _expressions(expression: Expression | None, scope: Scope) -> Iterator[tuple[str, Expression]]:
+def _expressions(
+    expression: Expression | None, scope: Scope, *, null_is_false: bool = False
+) -> Iterator[tuple[str, Expression]]:
     for variant in variants(expression.text) if expression else ():
         assert expression is not None
         made, wrong = parse(Node(variant.text, expression.location, variant.text, {}, variant.text), scope)
-        if made is not None and not wrong and made.tree != expression.tree:
+        if made is None or wrong:
+            continue
+        if not same(made.tree, expression.tree, null_is_false=null_is_false):
             yield variant.what, made
 
 
