@@ -68,7 +68,7 @@ def alike(case: _Case, read: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
     return all(
         len(read.get(table, ())) == len(rows)
         and all(
-            _plain(value) == _plain(found.get(column))
+            _plain(column, value) == _plain(column, found.get(column))
             for row, found in zip(rows, read.get(table, ()), strict=True)
             for column, value in row.items()
             if column not in _KEYS
@@ -78,8 +78,8 @@ def alike(case: _Case, read: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
     )
 
 
-def _plain(value: Any) -> str | None:
-    if value is None or value is False:
+def _plain(column: str, value: Any) -> str | None:
+    if value is None or (value is False and "has_" in column):
         return None
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return f"{Decimal(value).normalize():f}"

@@ -60,7 +60,7 @@ def judge_places(store: Store, inventory: Inventory, *, documents: bool = False)
 
     documents: only those in the working table ``~documents``. Needs ``~structure``.
     """
-    listed = f"select distinct path from element_shape union select distinct path from {quote(_STORED)}"
+    listed = f"select path from element_shape union select path from {quote(_STORED)} where path is not null"
     paths = store.fetch(Query("paths", listed))["path"].to_list()
     matches = inventory.matches(paths)
     columns, limits = inventory.limits()
