@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from tests.mapping.test_inventory import LENS, trees
 from tieout.formats.xml import parse
+from tieout.intake import read_documents
+from tieout.library.catalog import Catalogue
 from tieout.mapping import plain
 from tieout.mapping.lens import Collector
 from tieout.mapping.skeleton import opened
 from tieout.model.errors import FormatError
+from tieout.model.records import Document
 
 OPEN = '<Doc xmlns="urn:a" xmlns:x="urn:x" xmlns:y="urn:y">'
 
@@ -228,6 +231,24 @@ def test_any_text_in_known_markup_is_read_as_the_parser_reads_it(text):
             same([LEARNT, content])
         except FormatError:
             return
+
+
+def test_one_text_may_be_several_columns_in_every_line_of_documents_made_alike():
+    line = (
+        "<ram:IncludedSupplyChainTradeLineItem><ram:SpecifiedLineTradeSettlement><ram:ApplicableTradeTax>"
+        "<ram:TypeCode>{}</ram:TypeCode></ram:ApplicableTradeTax></ram:SpecifiedLineTradeSettlement></ram:IncludedSupplyChainTradeLineItem>"
+    )
+    space = "urn:un:unece:uncefact:data:standard:"
+    text = (
+        f'<rsm:CrossIndustryInvoice xmlns:rsm="{space}CrossIndustryInvoice:100" '
+        f'xmlns:ram="{space}ReusableAggregateBusinessInformationEntity:100"><rsm:SupplyChainTradeTransaction>'
+        f"{line}{line}</rsm:SupplyChainTradeTransaction></rsm:CrossIndustryInvoice>"
+    )
+    mappings = list(Catalogue.load(None).mappings.values())
+    read = [Document(str(n), text.format("VAT", "GST").encode()) for n in range(4)]
+    rows = read_documents(read, mappings).frames["invoice_line"]
+    assert rows["tax_scheme"].to_list() == ["VAT", "GST"] * 4
+    assert rows["is_vat"].to_list() == [True, False] * 4
 
 
 def test_markup_that_is_never_seen_twice_is_no_longer_learnt(monkeypatch):

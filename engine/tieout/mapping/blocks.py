@@ -96,7 +96,8 @@ class Alike:
             texts: list[Sequence[str]] = []
             for places in zip(*(part.texts for part in parts), strict=True):
                 several = [columns[place] for place in places]
-                texts.append(several[0] if len(several) == 1 else [*chain.from_iterable(zip(*several, strict=True))])
+                # Nobody may change them in place: one place may be several columns.
+                texts.append(several[0] if len(several) == 1 else (*chain.from_iterable(zip(*several, strict=True)),))
             lines = layout.lines if pattern is layout.frame.pattern else pattern.lines
             bare = own[:, 3:4] + np.array(lines, dtype=np.int64)
             odd = (documents[:, None] * len(parts) + np.arange(len(parts))).reshape(-1)
