@@ -43,7 +43,11 @@ def mutants(rule: Rule, code_lists: Iterable[str]) -> Iterator[Mutant]:
         yield Mutant(replace(rule, when=expression), "when", what)
     if rule.when is not None:
         yield Mutant(replace(rule, when=None), "when", "left out")
-    if rule.kind == "condition" and rule.check and not never_null(rule.check.tree, rule.when and rule.when.tree):
+    if (
+        rule.kind == "condition"
+        and rule.check
+        and not never_null(rule.check.tree, rule.when.tree if rule.when else None)
+    ):
         other = "fail" if rule.on_null != "fail" else "pass"
         yield Mutant(replace(rule, on_null=other), "on_null", f"{rule.on_null} became {other}")
     for name, parameter in rule.params.items():
