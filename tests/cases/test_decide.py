@@ -108,6 +108,8 @@ def test_items_that_balance_with_a_credit_note_are_matched_by_hand(books):
         ("P1", "I3", "credit_note", eur("-1"), eur("-1")),
     ]
     assert journal.verify().holds
+    with pytest.raises(TieoutError, match="is resolved; undo it first"):
+        decide.match(store, journal, "EX-P1", [Settles("I1")], **SAY)
 
 
 @pytest.mark.parametrize(

@@ -25,3 +25,22 @@ def test_where_nothing_is_to_be_issued_it_says_so_and_runs_nothing(place):
     assert result.status == 2
     assert result.err == "tieout.yaml: has no 'issuing', so there is nothing to issue\n"
     assert place.sealed() == []
+
+
+def test_the_archive_takes_what_was_issued_and_read_and_nothing_that_was_changed_since(place, tmp_path):
+    folder = tmp_path / "starter"
+    shutil.copytree(STARTER, folder)
+    assert place.tieout("issue", str(folder)).status == 1
+    read = folder / "einvoices" / "00261028.xml"
+    read.write_bytes(read.read_bytes() + b"\n")
+    assert place.tieout("archive", "add", "-w", str(folder)).out == "3 documents kept\n"
+    assert place.tieout("archive", "add", "-w", str(folder)).out == "0 documents kept\n"
+    kept = place.tieout("archive", "list", "-w", str(folder)).out
+    names = ("RE-2026-00001.xml", "00261028.xml", "00261039.xml", "EX-26-00412.xml")
+    assert [name in kept for name in names] == [True, False, True, True]
+    [issued] = folder.glob("runs/*/issued/RE-2026-00001.xml")
+    issued.chmod(0o644)
+    issued.write_bytes(issued.read_bytes().replace(b"302.62", b"303.62"))
+    refused = place.tieout("archive", "add", "-w", str(folder))
+    assert refused.status == 3
+    assert "RE-2026-00001.xml: its bytes were changed after the run was sealed; it is not archived" in refused.err

@@ -42,6 +42,8 @@ def due(rest, *, item=1, percent=2, days=10):
         (Paid(100_00, LATE), [due(100_63)], "rounding", 0),
         (Paid(975_00, LATE), [due(1000_00, percent=0)], "fee", 0),
         (Paid(975_10, LATE), [due(1000_00, percent=0)], "partial", 24_90),
+        (Paid(96_00, LATE), [due(100_00, percent=0)], "fee", 0),
+        (Paid(95_50, LATE), [due(100_00, percent=0)], "partial", 4_50),
         (Paid(925_00, LATE, charges=75_00), [due(1000_00, percent=0)], "fee", 0),
         (Paid(900_00, LATE, says_withholding=True), [due(1000_00, percent=0)], "withholding", 0),
         (Paid(900_00, LATE), [due(1000_00, percent=0)], "partial", 100_00),

@@ -368,3 +368,14 @@ def test_order_numbers_and_lines_are_compared_without_zeros_and_signs(judged):
             [line(order_line=number)], [order("0010")], invoices=[invoice(purchase_order_reference=written)]
         )
         assert row["pass"] == "order-and-line"
+
+
+def test_what_came_on_the_day_of_the_run_counts_and_what_came_later_does_not(judged):
+    for day, status in ((AS_OF, "received"), (AS_OF + dt.timedelta(days=1), "not_received")):
+        (row,), _ = judged(
+            [line()],
+            [order("00010")],
+            receipts=[came("10", "10")],
+            headers=[{"goods_receipt_id": "G1", "receipt_date": day.isoformat()}],
+        )
+        assert row["receipt_status"] == status, day
