@@ -175,6 +175,19 @@ def test_several_payments_settle_one_item_in_their_order(books):
         decide.match(store, journal, "EX-I1", [Settles("I3")], **SAY)
 
 
+def test_a_credit_note_larger_than_the_first_payment_is_given_back_whole_and_spent(store, journal):
+    payments = {"P1": "50.00", "P2": "119.00"}
+    fill(store, payments=payments, items={"I1": ("229.00", "EUR"), "I3": ("-60.00", "EUR")})
+    with journal.writing() as session:
+        session.append([opened("open_item", "I1")])
+    decide.match(store, journal, "EX-I1", [Settles("I1"), Settles("I3")], payments=list(payments), **SAY)
+    assert lines(journal) == [
+        ("P1", "I1", "payment", eur("110"), eur("110")),
+        ("P1", "I3", "credit_note", eur("-60"), eur("-60")),
+        ("P2", "I1", "payment", eur("119"), eur("119")),
+    ]
+
+
 def test_a_split_leaves_the_rest_of_the_payment_and_its_case_open(books):
     store, journal = books
     outcome = decide.match(store, journal, "EX-P1", [Settles("I2", eur("12.00"))], rest="open", **SAY)

@@ -102,3 +102,9 @@ def test_a_payment_that_names_two_waiting_invoices_of_its_amount_is_nobodys_grou
 def test_others_are_invoiced_as_ever(books):
     _, found = run(books, line("9001", billed_on="delivery"), line("9002"), wanted("9003"))
     assert found == {"9001": ("issued", None), "9002": ("issued", None), "9003": ("waiting", None)}
+
+
+def test_a_number_of_five_signs_tells_which_document_is_paid_and_a_shorter_one_does_not(books):
+    for reference, found in (("PO-7", ("waiting", None)), ("PO-77", ("issued", "B1"))):
+        order = wanted(purchase_order_reference=reference)
+        assert run(books, order, payments=[paid(text=f"Order {reference}")])[1] == {"9001": found}
