@@ -39,6 +39,16 @@ _LIMITS = (
     (re.compile(r"amplification|entity.*loop|loop.*entity", re.I), "entities expand without end"),
     (re.compile(r"huge|too long|too big|text node|resource limit", re.I), "a text is longer than 10 MB"),
 )
+# What it says of signs in a text or value that are markup.
+_MARKUP = (
+    (re.compile(r"xmlParseEntityRef|EntityRef:"), "an '&' that begins no reference; in a text write &amp;"),
+    (
+        re.compile(r"Entity '.*' not defined"),
+        "a reference that XML does not know; write the sign itself, or &amp; for '&'",
+    ),
+    (re.compile(r"StartTag: invalid element name"), "a '<' that begins no element; in a text write &lt;"),
+    (re.compile(r"AttValue: "), "an attribute whose value stands in no quotes"),
+)
 _DOCTYPE = re.compile(rb"<\0?!\0?D\0?O\0?C\0?T\0?Y\0?P\0?E")
 
 
@@ -117,6 +127,9 @@ def _sentence(exc: etree.XMLSyntaxError, content: bytes) -> str:
     for pattern, sentence in _LIMITS:
         if pattern.search(text):
             return f"refused: {sentence} ({text})"
+    for pattern, sentence in _MARKUP:
+        if pattern.match(text):
+            return f"not well-formed XML: {sentence} ({text})"
     return f"not well-formed XML: {text or 'it cannot be parsed'}"
 
 
