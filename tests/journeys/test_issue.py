@@ -27,7 +27,7 @@ def test_where_nothing_is_to_be_issued_it_says_so_and_runs_nothing(place):
     assert place.sealed() == []
 
 
-def test_the_archive_takes_what_was_issued_and_read_and_nothing_that_was_changed_since(place, tmp_path):
+def test_what_was_changed_since_is_not_archived_and_verify_names_it(place, tmp_path):
     folder = tmp_path / "starter"
     shutil.copytree(STARTER, folder)
     assert place.tieout("issue", str(folder)).status == 1
@@ -44,3 +44,10 @@ def test_the_archive_takes_what_was_issued_and_read_and_nothing_that_was_changed
     refused = place.tieout("archive", "add", "-w", str(folder))
     assert refused.status == 3
     assert "RE-2026-00001.xml: its bytes were changed after the run was sealed; it is not archived" in refused.err
+    run = str(issued.parents[1])
+    said = "issued/RE-2026-00001.xml: the issued document is missing or was changed after the run was sealed"
+    verified = place.tieout("verify", run)
+    assert verified.status == 1 and said in verified.out
+    issued.unlink()
+    verified = place.tieout("verify", run)
+    assert verified.status == 1 and said in verified.out
