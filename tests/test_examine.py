@@ -13,26 +13,32 @@ def documents(count, size=1):
 
 
 @pytest.mark.parametrize(
-    ("count", "workers", "sizes"),
+    ("count", "size", "workers", "sizes"),
     [
-        (0, 2, []),
-        (2000, 2, [2000]),
-        (10_000, 2, [10_000]),
-        (10_001, 2, [5001, 5000]),
-        (25_000, 2, [10_000, 10_000, 2500, 2500]),
-        (10_001, 1, [10_000, 1]),
+        (0, 1, 2, []),
+        (2000, 1, 2, [2000]),
+        (10_001, 1, 1, [10_000, 1]),
+        (10_001, 1, 2, [10_000, 1]),
+        (30, 10, 1, [10, 10, 10]),
+        (30, 10, 2, [8, 6, 4, 3, 3, 3, 3]),
+        (3, 500, 2, [1, 1, 1]),
     ],
 )
-def test_documents_are_dealt_out_evenly_and_stay_in_order(count, workers, sizes):
-    given = documents(count)
-    parts = list(examine._parts(iter(given), workers))
+def test_parts_are_bounded_and_get_smaller_towards_the_end(monkeypatch, count, size, workers, sizes):
+    monkeypatch.setattr(examine, "_PART_BYTES", 100)
+    monkeypatch.setattr(examine, "_LEAST_BYTES", 30)
+    given = documents(count, size if size > 1 else 0)
+    parts = list(examine._parts(given, workers))
     assert [len(part) for part in parts] == sizes
     assert [each for part in parts for each in part] == given
 
 
-def test_a_part_is_bounded_by_the_bytes_of_its_documents(monkeypatch):
-    monkeypatch.setattr(examine, "_PART_BYTES", 100)
-    assert [len(part) for part in examine._parts(iter(documents(30, size=10)), 1)] == [10, 10, 10]
+@pytest.mark.parametrize(("count", "told"), [(6, 0), (7, 1)])
+def test_several_work_only_where_there_is_enough(monkeypatch, count, told):
+    monkeypatch.setattr(examine, "_LEAST_BYTES", 30)
+    called = []
+    list(examine._parts(documents(count, 10), 2, lambda: called.append(1)))
+    assert bool(called) == bool(told)
 
 
 def test_documents_of_a_zip_count_one_by_one_and_what_cannot_be_opened_keeps_its_place(tmp_path):
@@ -41,7 +47,8 @@ def test_documents_of_a_zip_count_one_by_one_and_what_cannot_be_opened_keeps_its
             archive.writestr(f"{name}.xml", "<a/>")
     (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 not a zip")
     (tmp_path / "c.xml").write_text("<a/>", "utf-8")
-    found = list(examine._unpacked([tmp_path]))
+    parts = examine._parts(list(examine._files([tmp_path])), 1)
+    found = [each for part in parts for each in examine._unpacked(part)]
     assert [each.uri.rpartition("/")[2] if isinstance(each, Document) else type(each).__name__ for each in found] == [
         "a.zip!a.xml",
         "a.zip!b.xml",

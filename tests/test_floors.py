@@ -105,6 +105,7 @@ TOP = {
     "examine": "run",
     "second_opinion": "run",
     "convert": "run",
+    "crew": "run",
     "verify": "run",
     "revision": "workspace",
     "replay": "run",

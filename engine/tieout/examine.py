@@ -1,25 +1,23 @@
 """The short run: invoice files, folders and zips judged by rules, without a workspace, on all cores, in bounded memory.
 
-Documents are read in parts; each part is taken in, checked and forgotten, so that memory does not grow with their number.
-Results come in the order of the documents, whichever worker was first.
+Files are dealt out in parts; each part is read, taken in, checked and forgotten, so that memory does not grow with their
+number. Results come in the order of the documents, whichever worker was first.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import multiprocessing
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
 import polars as pl
 
-from tieout.connect.files import FileSource
+from tieout.connect.files import File, FileSource
+from tieout.crew import Crew
 from tieout.formats import codec
 from tieout.intake import read_documents, unpacked
 from tieout.library.catalog import Catalogue
@@ -54,12 +52,13 @@ COLUMNS = (
 
 STDIN = Path("-")
 
-_Part: TypeAlias = "tuple[Document | Exception, ...]"
+_Item: TypeAlias = "File | Document | Exception"
+_Part: TypeAlias = "tuple[_Item, ...]"
 
 _CHUNK = 1000
 # What the rules of a part cost before its first document, and what starting a process costs, is as much as some thousands of
-# documents: a part is as large as memory allows, and what one part holds is not dealt out.
-_PART_DOCUMENTS, _PART_BYTES = 10_000, 64 * 1024**2
+# documents: a part is as large as memory allows, and what is hardly more than the least is not dealt out.
+_PART_DOCUMENTS, _PART_BYTES, _LEAST_BYTES = 10_000, 64 * 1024**2, 12 * 1024**2
 
 
 def examine(paths: Sequence[Path], *, packs: list[str] | None = None, jobs: int | None = None) -> pl.DataFrame:
@@ -76,100 +75,68 @@ def findings(
     packs: names of rule packs, judged on every document; by default each document's own (BT-24).
     Raises TieoutError for an unknown pack or a path that is not there.
     """
-    _chosen(Catalogue.load(None), packs)
+    catalogue = Catalogue.load(None)
+    _chosen(catalogue, packs)
     day = today or dt.date.today()
     _there(paths)
     workers = jobs or os.cpu_count() or 1
-    with _Others(workers - 1, packs, day) as others:
-        parts = _parts(_unpacked(paths), workers, others.start)
-        yield from _judged(parts, _Worker(packs, day), others)
+    crew: Crew[_Part, pl.DataFrame] = Crew(_Worker, (packs, day), others=workers - 1)
+    yield from crew.answers(_parts(list(_files(paths)), workers, crew.start))
 
 
-def _judged(parts: Iterable[_Part], own: _Worker, others: _Others) -> Iterator[pl.DataFrame]:
-    """The findings of the parts in their order. This process is one of the workers: idle ones come first, and while it works
-    on a part each other may have one more waiting; no more than that waits in memory."""
-    waiting: deque[Future[pl.DataFrame]] = deque()
-    ahead = 0
-    for part in parts:
-        busy = sum(not each.done() for each in waiting)
-        if busy < others.count or (ahead and busy < 2 * others.count):
-            waiting.append(others.submit(part))
-            ahead = max(ahead - 1, 0)
-        else:
-            waiting.append(_done(own(part)))
-            ahead = others.count
-        while waiting and (waiting[0].done() or len(waiting) > 4 * (others.count + 1)):
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _parts(items: Sequence[_Item], workers: int, several: Callable[[], None] = lambda: None) -> Iterator[_Part]:
+    """The documents in parts that are as large as may be; with several workers the last ones are smaller, so that all end
+    at about the same time.
 
-
-class _Others:
-    """The processes beside this one; there are none until it is known that there is more than one part."""
-
-    def __init__(self, most: int, names: Sequence[str] | None, day: dt.date) -> None:
-        self._most, self._arguments = most, (names, day)
-        self._pool: ProcessPoolExecutor | None = None
-
-    @property
-    def count(self) -> int:
-        return self._most if self._pool else 0
-
-    def start(self) -> None:
-        """Starts them, that they are ready when the first part is."""
-        if self._pool is None and self._most:
-            # Spawned, because polars and DuckDB run threads that a forked child would inherit half-way.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                self._most, mp_context=context, initializer=_initialise, initargs=self._arguments
-            )
-            for _ in range(self._most):
-                self._pool.submit(_ready)
-
-    def submit(self, part: _Part) -> Future[pl.DataFrame]:
-        assert self._pool
-        return self._pool.submit(_work, part)
-
-    def __enter__(self) -> _Others:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-
-
-def _done(found: pl.DataFrame) -> Future[pl.DataFrame]:
-    made: Future[pl.DataFrame] = Future()
-    made.set_result(found)
-    return made
-
-
-def _parts(
-    documents: Iterable[Document | Exception], workers: int, more: Callable[[], None] = lambda: None
-) -> Iterator[_Part]:
-    """The documents in parts as large as may be; what fills more than one and no more than one a worker is dealt out evenly.
-
-    more: called as soon as there is more than one part.
+    several: called as soon as it is known that there is work for more than one.
     """
-    gathered: list[Document | Exception] = []
-    size, several = 0, False
-    for each in documents:
-        gathered.append(each)
-        size += len(each.content) if isinstance(each, Document) else 0
-        if not several and (len(gathered) > _PART_DOCUMENTS or size > _PART_BYTES):
-            several = True
-            more()
-        if len(gathered) >= _PART_DOCUMENTS * workers or size >= _PART_BYTES * workers:
-            yield from _dealt(gathered, workers)
-            gathered, size = [], 0
+    sample = [_size(each) for each in items[:64]]
+    average = sum(sample) / max(len(sample), 1)
+    shared = workers > 1 and len(items) * average > 2 * _LEAST_BYTES
+
+    def bound(waiting: int) -> float:
+        share = waiting * average / (2 * workers)
+        return min(max(share, _LEAST_BYTES), _PART_BYTES) if shared else _PART_BYTES
+
+    if shared:
+        several()
+    gathered: list[_Item] = []
+    size, most = 0, bound(len(items))
+    for n, each in enumerate(items):
+        for item in _opened(each):
+            if gathered and (len(gathered) >= _PART_DOCUMENTS or size >= most):
+                several()
+                yield tuple(gathered)
+                # How much a zip holds is not known.
+                gathered, size, most = [], 0, bound(len(items) - n) if item is each else _PART_BYTES
+            gathered.append(item)
+            size += _size(item)
     if gathered:
-        yield from _dealt(gathered, workers if several else 1)
+        yield tuple(gathered)
 
 
-def _dealt(documents: Sequence[Document | Exception], workers: int) -> Iterator[_Part]:
-    each = -(-len(documents) // workers)
-    for start in range(0, len(documents), each):
-        yield tuple(documents[start : start + each])
+def _size(item: _Item) -> int:
+    if isinstance(item, File):
+        return item.size()
+    return len(item.content) if isinstance(item, Document) else 0
+
+
+def _opened(each: _Item) -> Iterator[_Item]:
+    """A zip's documents one by one, so that a large zip is no larger than its parts; other files as they are."""
+    if isinstance(each, File) and each.path.lower().endswith(".zip"):
+        yield from _unpacked([each])
+    else:
+        yield each
+
+
+def _unpacked(items: Iterable[_Item]) -> Iterator[Document | Exception]:
+    """The documents, those in zips and PDFs one by one."""
+    for each in items:
+        read = each.read() if isinstance(each, File) else each
+        if isinstance(read, Document):
+            yield from unpacked(read)
+        else:
+            yield read
 
 
 class _Worker:
@@ -184,31 +151,18 @@ class _Worker:
         self.locator = Places(self.mappings)
 
     def __call__(self, part: _Part) -> pl.DataFrame:
-        batch = read_documents(part, self.mappings)
+        frames = [self._judged(each) for each in _chunks(_unpacked(part), _PART_DOCUMENTS, _PART_BYTES)]
+        return pl.concat(frames) if frames else _empty()
+
+    def _judged(self, documents: Sequence[Document | Exception]) -> pl.DataFrame:
+        batch = read_documents(documents, self.mappings)
         with Store.create(limits=Limits(threads=1)) as store:
             for name, frame in batch.frames.items():
                 store.append(name, frame)
             check.check(store, self.packs, as_of=self.day, everywhere=self.named, locator=self.locator)
             found = store.table("finding").select(pl.col("source").alias("document"), *COLUMNS[1:])
-        read = (each for each in part if isinstance(each, Document))
+        read = (each for each in documents if isinstance(each, Document))
         return with_lines(found.sort("document", maintain_order=True), read, self.mappings)
-
-
-_worker: _Worker | None = None
-
-
-def _initialise(names: Sequence[str] | None, day: dt.date) -> None:
-    global _worker
-    _worker = _Worker(names, day)
-
-
-def _ready() -> None:
-    """The first call of a process, which starts it."""
-
-
-def _work(part: _Part) -> pl.DataFrame:
-    assert _worker is not None
-    return _worker(part)
 
 
 def _chosen(catalogue: Catalogue, names: Sequence[str] | None) -> list[RuleSet]:
@@ -227,22 +181,18 @@ def _judges_invoices(pack: RuleSet) -> bool:
     return bool(pack.applies) and any(root(rule.table) == "invoice" for rule in pack.rules)
 
 
-def _documents(paths: Sequence[Path]) -> Iterator[Document | Exception]:
+def _files(paths: Sequence[Path]) -> Iterator[_Item]:
     for path in paths:
         if path == STDIN:
             content = sys.stdin.buffer.read()
             yield Document("-", content, sha256=hashlib.sha256(content).hexdigest())
         else:
-            yield from FileSource(str(path), [str(path)], base=Path()).documents()
+            yield from FileSource(str(path), [str(path)], base=Path()).files()
 
 
-def _unpacked(paths: Sequence[Path]) -> Iterator[Document | Exception]:
-    """The documents, those in zips and PDFs one by one, so that a large zip is no larger than its parts."""
-    for each in _documents(paths):
-        if isinstance(each, Document):
-            yield from unpacked(each)
-        else:
-            yield each
+def _documents(paths: Sequence[Path]) -> Iterator[Document | Exception]:
+    for each in _files(paths):
+        yield each.read() if isinstance(each, File) else each
 
 
 def _there(paths: Sequence[Path]) -> None:
@@ -253,25 +203,28 @@ def _there(paths: Sequence[Path]) -> None:
 
 def documents(paths: Sequence[Path]) -> Iterator[Document]:
     """The XML documents that can be read, those in zips and PDFs one by one."""
-    for each in _documents(paths):
-        for found in unpacked(each) if isinstance(each, Document) else ():
-            if isinstance(found, Document) and codec.detect(found.content, found.uri) == "xml":
-                yield found
+    for found in _unpacked(_files(paths)):
+        if isinstance(found, Document) and codec.detect(found.content, found.uri) == "xml":
+            yield found
 
 
 def chunks(paths: Sequence[Path]) -> Iterator[tuple[Document | Exception, ...]]:
     """The files below the paths, some at a time. Raises TieoutError at once for a path that is not there."""
     _there(paths)
-    return _chunks(_documents(paths), _CHUNK)
+    return _chunks(_documents(paths), _CHUNK, _PART_BYTES)
 
 
-def _chunks(items: Iterable[Document | Exception], size: int) -> Iterator[tuple[Document | Exception, ...]]:
+def _chunks(
+    documents: Iterable[Document | Exception], most: int, most_bytes: int
+) -> Iterator[tuple[Document | Exception, ...]]:
     chunk: list[Document | Exception] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
+    size = 0
+    for each in documents:
+        if len(chunk) >= most or size >= most_bytes:
             yield tuple(chunk)
-            chunk = []
+            chunk, size = [], 0
+        chunk.append(each)
+        size += len(each.content) if isinstance(each, Document) else 0
     if chunk:
         yield tuple(chunk)
 

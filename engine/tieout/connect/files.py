@@ -7,14 +7,33 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tieout.model.errors import Location, SourceError
 from tieout.model.records import Document
 
-__all__ = ["FileSource"]
+__all__ = ["File", "FileSource"]
 
 LARGEST = 4 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was found and not read yet."""
+
+    uri: str
+    path: str
+
+    def size(self) -> int:
+        """In bytes, as the folder has it; 0 for what is not there any more."""
+        try:
+            return os.stat(self.path).st_size  # noqa: PTH116 - for each of very many files
+        except OSError:
+            return 0
+
+    def read(self) -> Document | SourceError:
+        return _read(self.uri, self.path)
 
 
 class FileSource:
@@ -34,14 +53,20 @@ class FileSource:
 
     def documents(self) -> Iterator[Document | Exception]:
         """Each file once, with its sha256. What is missing or cannot be read comes as a SourceError, in its place."""
+        for each in self.files():
+            yield each.read() if isinstance(each, File) else each
+
+    def files(self) -> Iterator[File | SourceError]:
+        """The same, not read yet."""
         seen: set[str] = set()
+        base = str(self._base)
         for pattern in self._patterns:
             for found in self._found(pattern):
                 if isinstance(found, SourceError):
                     yield found
                 elif found not in seen:
                     seen.add(found)
-                    yield _read(self._shown(found), self._base / found)
+                    yield File(self._shown(found), os.path.join(base, found))  # noqa: PTH118 - for each of very many files
 
     def _shown(self, name: str) -> str:
         return next((alias + name[len(part) :] for part, alias in self._aliases.items() if name.startswith(part)), name)
@@ -52,13 +77,14 @@ class FileSource:
         if path.is_file() or (not path.is_dir() and not glob.has_magic(pattern)):
             yield pattern
             return
+        root = path if path.is_dir() else self._base / _fixed(pattern)
         try:
             if path.is_dir():
-                root, names = path, _below(path, pattern)
+                names, links = _below(path, pattern)
             else:
-                root = self._base / _fixed(pattern)
                 matches = glob.glob(pattern, root_dir=self._base, recursive=True)  # noqa: PTH207 - keeps the name as written
                 names = sorted(name for name in matches if not (self._base / name).is_dir())
+                links = set(names)
         except OSError as exc:
             yield SourceError(f"cannot be listed: {exc.strerror or exc}", at=Location(pattern))
             return
@@ -67,21 +93,35 @@ class FileSource:
             error.__cause__ = FileNotFoundError(pattern)
             yield error
         for name in names:
-            yield name if _inside(self._base / name, root) else _leads_out(name)
+            yield name if name not in links or _inside(self._base / name, root) else _leads_out(name)
 
 
-def _below(folder: Path, shown: str) -> list[str]:
-    """All files below a folder, links to folders not followed."""
-    found = []
-    for place, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        relative = Path(place).relative_to(folder)
-        found += [(Path(shown) / relative / name).as_posix() for name in files if not name.startswith(".")]
-    return sorted(found)
+def _below(folder: Path, shown: str) -> tuple[list[str], set[str]]:
+    """All files below a folder, sorted, links to folders not followed; those that are links."""
+    found: list[str] = []
+    links: set[str] = set()
+    waiting = [(folder, Path(shown))]
+    while waiting:
+        place, name = waiting.pop()
+        before = "" if name == Path() else f"{name.as_posix().rstrip('/')}/"
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if not _is_folder(entry):
+                    found.append(before + entry.name)
+                    if entry.is_symlink():
+                        links.add(found[-1])
+                elif not entry.is_symlink():
+                    waiting.append((place / entry.name, name / entry.name))
+    return sorted(found), links
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _fixed(pattern: str) -> str:
@@ -111,7 +151,7 @@ def _leads_out(name: str) -> SourceError:
     )
 
 
-def _read(name: str, path: Path) -> Document | SourceError:
+def _read(name: str, path: str) -> Document | SourceError:
     try:
         # Opened without blocking, so that a pipe that nobody writes to does not hang the run.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

@@ -9,7 +9,6 @@ from collections.abc import Mapping as Dict
 from decimal import Decimal
 from typing import Any
 
-import ofxparse
 import polars as pl
 
 from tieout.model.errors import FormatError, Location
@@ -33,7 +32,10 @@ def read(document: Document, settings: Dict[str, Any] | None = None) -> tuple[di
     A transaction that cannot be read becomes a finding and the others go on.
     Raises FormatError where the file holds no bank or card statement.
     """
-    parsed = _parse(document)
+    # Here, because it brings more to be imported than everything else together, and hardly a run reads OFX.
+    from ofxparse.ofxparse import OfxParser, Statement
+
+    parsed = _parse(document, OfxParser)
     blocks = _blocks(document.content)
     statements: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
@@ -41,7 +43,7 @@ def read(document: Document, settings: Dict[str, Any] | None = None) -> tuple[di
     investments = 0
     for account in parsed.accounts:
         statement = account.statement
-        if not isinstance(statement, ofxparse.ofxparse.Statement):
+        if not isinstance(statement, Statement):
             investments += 1
             continue
         number = str(account.account_id or "") or None
@@ -66,13 +68,13 @@ def read(document: Document, settings: Dict[str, Any] | None = None) -> tuple[di
     return {"statement": _frame(statements, STATEMENT), "entry": _frame(entries, ENTRY)}, findings
 
 
-def _parse(document: Document) -> Any:
+def _parse(document: Document, parser: Any) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # The library discards a transaction for an optional element that is there and empty.
             content = _EMPTY.sub(b"", document.content)
-            return ofxparse.OfxParser.parse(io.BytesIO(content), fail_fast=False)
+            return parser.parse(io.BytesIO(content), fail_fast=False)
     except Exception as exc:  # the library raises whatever its steps raise: IndexError, AttributeError, its own
         reason = " ".join(str(exc).split()) or type(exc).__name__
         raise FormatError(f"no readable OFX: {reason[:200]}", at=Location(document.uri)) from exc
