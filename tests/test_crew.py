@@ -93,6 +93,15 @@ def test_others_may_be_the_last_to_answer(tmp_path):
     assert list(made.answers(parts())) == [0, 1]
 
 
+def test_others_may_be_started_before_there_are_parts():
+    made = Crew(make, ("works", os.getpid()), others=1)
+    made.start()
+    time.sleep(0.1)
+    told = list(made.answers(range(200)))
+    assert [answer for answer, _ in told] == [10 * n for n in range(200)]
+    assert {here for _, here in told} == {True, False}
+
+
 def test_alone_no_process_is_started():
     made = Crew(make, ("works", os.getpid()), others=2)
     assert [answer for answer, _ in made.answers(range(3))] == [0, 10, 20]

@@ -29,7 +29,7 @@ class Crew(Generic[P, A]):
         """make: gives, with the arguments, what answers a part; each process calls it once, so both are to be picklable."""
         self._make, self._arguments, self._count = make, arguments, others
         self._processes: list[BaseProcess] = []
-        self._parts: Iterator[tuple[int, P]] = iter(())
+        self._parts: Iterator[tuple[int, P]] | None = None
         self._back: list[tuple[int, P]] = []
         """What another process left undone."""
         self._answers: dict[int, A | _Failed] = {}
@@ -53,11 +53,12 @@ class Crew(Generic[P, A]):
 
     def answers(self, parts: Iterable[P]) -> Iterator[A]:
         """The answer to each part, in their order. What a part raised is raised in its place."""
-        self._parts = enumerate(parts)
         try:
-            work: Callable[[P], A] | None = None
+            work = self._make(*self._arguments)
+            with self._changed:
+                self._parts = enumerate(parts)
+                self._changed.notify_all()
             while (taken := self._take()) is not None:
-                work = work or self._make(*self._arguments)
                 self._answer(taken[0], work(taken[1]))
                 yield from self._ready()
             yield from self._ready()
@@ -81,10 +82,14 @@ class Crew(Generic[P, A]):
     def _take_beside(self) -> tuple[int, P] | None:
         """The next part for another process, as soon as no more answers wait than may."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._taken - self._told <= _AHEAD * (self._count + 1))
+            self._changed.wait_for(self._wanted)
             return None if self._ended else self._next()
 
+    def _wanted(self) -> bool:
+        return self._ended or (self._parts is not None and self._taken - self._told <= _AHEAD * (self._count + 1))
+
     def _next(self) -> tuple[int, P] | None:
+        assert self._parts is not None
         taken = next(self._parts, None)
         self._taken += taken is not None
         return taken
@@ -147,7 +152,10 @@ def _serve(connection: Connection, make: Callable[..., Callable[[Any], Any]], ar
     """What another process does: it answers parts until no more come."""
     # Ctrl-C ends the first process, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    work = make(*arguments)
+    try:
+        work = make(*arguments)
+    except Exception:  # the first process makes its own, and tells what is wrong
+        return
     try:
         while True:
             part = connection.recv()

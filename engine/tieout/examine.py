@@ -6,8 +6,10 @@ number. Results come in the order of the documents, whichever worker was first.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,7 +60,8 @@ _Part: TypeAlias = "tuple[_Item, ...]"
 _CHUNK = 1000
 # What the rules of a part cost before its first document, and what starting a process costs, is as much as some thousands of
 # documents: a part is as large as memory allows, and what is hardly more than the least is not dealt out.
-_PART_DOCUMENTS, _PART_BYTES, _LEAST_BYTES = 10_000, 64 * 1024**2, 12 * 1024**2
+_PART_DOCUMENTS, _PART_BYTES, _LEAST_BYTES = 16_000, 64 * 1024**2, 20 * 1024**2
+_MANY = 10_000
 
 
 def examine(paths: Sequence[Path], *, packs: list[str] | None = None, jobs: int | None = None) -> pl.DataFrame:
@@ -75,12 +78,11 @@ def findings(
     packs: names of rule packs, judged on every document; by default each document's own (BT-24).
     Raises TieoutError for an unknown pack or a path that is not there.
     """
-    catalogue = Catalogue.load(None)
-    _chosen(catalogue, packs)
-    day = today or dt.date.today()
     _there(paths)
     workers = jobs or os.cpu_count() or 1
-    crew: Crew[_Part, pl.DataFrame] = Crew(_Worker, (packs, day), others=workers - 1)
+    crew: Crew[_Part, pl.DataFrame] = Crew(_Worker, (packs, today or dt.date.today()), others=workers - 1)
+    if any(_many(path) for path in paths):
+        crew.start()
     yield from crew.answers(_parts(list(_files(paths)), workers, crew.start))
 
 
@@ -95,7 +97,7 @@ def _parts(items: Sequence[_Item], workers: int, several: Callable[[], None] = l
     shared = workers > 1 and len(items) * average > 2 * _LEAST_BYTES
 
     def bound(waiting: int) -> float:
-        share = waiting * average / (2 * workers)
+        share = waiting * average / (1.5 * workers)
         return min(max(share, _LEAST_BYTES), _PART_BYTES) if shared else _PART_BYTES
 
     if shared:
@@ -113,6 +115,15 @@ def _parts(items: Sequence[_Item], workers: int, several: Callable[[], None] = l
             size += _size(item)
     if gathered:
         yield tuple(gathered)
+
+
+def _many(path: Path) -> bool:
+    """Whether a folder holds so many files that there is work for several, before they are listed and looked at."""
+    if not path.is_dir():
+        return False
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        return next(itertools.islice(entries, _MANY, None), None) is not None
+    return False
 
 
 def _size(item: _Item) -> int:

@@ -7,10 +7,12 @@ and for each rule a condition that says when a row fails. Child tables are group
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 
 from tieout.model.canon import CANON
 from tieout.model.definitions import Expression, Parameter, Rule, RuleSet
@@ -318,8 +320,18 @@ class _Writer:
         return f"coalesce(cast({quoted(table, column)} as date), {self.today})"
 
 
+class _Generator(threading.local):
+    """What writes trees as SQL, made once a thread: making it takes as long as writing."""
+
+    def __init__(self) -> None:
+        self.generate = Dialect.get_or_raise("duckdb").generator(comments=False, normalize_functions="lower").generate
+
+
+_GENERATOR = _Generator()
+
+
 def _render(tree: exp.Expr) -> str:
-    return tree.sql(dialect="duckdb", comments=False, normalize_functions="lower")
+    return _GENERATOR.generate(tree)
 
 
 def _label(node: exp.Expr) -> str:
