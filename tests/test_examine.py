@@ -1,5 +1,6 @@
 """The short run over many documents: parts that are dealt out, in the order of the documents, with bounded size."""
 
+import json
 import zipfile
 
 import pytest
@@ -65,3 +66,21 @@ def test_two_processes_find_what_one_finds_in_the_same_order(tmp_path, monkeypat
     one, two = (examine.examine([tmp_path], jobs=jobs) for jobs in (1, 2))
     assert two.equals(one)
     assert one["document"].unique(maintain_order=True).str.tail(6).to_list() == ["00.xml", "05.xml", "10.xml"]
+
+
+def test_a_json_invoice_is_judged_by_the_packs_of_its_specification(tmp_path):
+    content = {
+        "specification_identifier": "urn:cen.eu:en16931:2017",
+        "invoice_number": "1",
+        "invoice_currency_code": "EUR",
+        "totals": {
+            "invoice_total_amount_without_vat": 200,
+            "invoice_total_vat_amount": 38,
+            "invoice_total_amount_with_vat": 239,
+        },
+        "lines": [],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content), "utf-8")
+    found = examine.examine([tmp_path], jobs=1)
+    assert found["pack"].unique().to_list() == ["en16931"]
+    assert {"BR-CO-15", "BR-16"} <= set(found["rule"])

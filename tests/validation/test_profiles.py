@@ -57,7 +57,7 @@ def test_parts_of_a_rule_report_as_the_rule(pack):
 def test_a_profile_is_chosen_by_the_specification_of_a_document(pack):
     applies = catalogue().rule_sets[pack].applies
     assert all(prefix.startswith("urn:cen.eu:en16931:2017#compliant#") for prefix in applies["specification"])
-    assert set(applies["syntax"]) == {"ubl", "cii"}
+    assert set(applies["syntax"]) == {"ubl", "cii", "json"}
 
 
 @pytest.mark.slow
