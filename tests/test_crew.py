@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -100,6 +102,38 @@ def test_others_may_be_started_before_there_are_parts():
     told = list(made.answers(range(200)))
     assert [answer for answer, _ in told] == [10 * n for n in range(200)]
     assert {here for _, here in told} == {True, False}
+
+
+INTERRUPTED = """
+import os, sys
+from tests.test_crew import make
+from tieout.crew import Crew
+if __name__ == "__main__":
+    made = Crew(make, ("works", os.getpid()), others=2)
+    try:
+        made.start()
+        print("started", flush=True)
+        list(made.answers(range(2000)))
+    except KeyboardInterrupt:
+        print("ended")
+"""
+
+
+@pytest.mark.parametrize("after", [0.0, 0.15, 1.0])
+def test_ctrl_c_ends_all_without_a_word_of_the_others(tmp_path, after):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED, "utf-8")
+    running = subprocess.Popen(
+        [sys.executable, str(tmp_path / "interrupted.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert running.stdout and running.stdout.readline() == b"started\n"
+    time.sleep(after)
+    os.killpg(running.pid, signal.SIGINT)
+    told, complaint = running.communicate(timeout=30)
+    assert (told, complaint) == (b"ended\n", b"")
 
 
 def test_alone_no_process_is_started():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import threading
@@ -47,7 +48,8 @@ class Crew(Generic[P, A]):
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there, self._make, self._arguments), daemon=True)
             self._processes.append(process)
-            process.start()
+            with _uninterrupted():
+                process.start()
             there.close()
             threading.Thread(target=self._feed, args=(here,), daemon=True).start()
 
@@ -113,7 +115,6 @@ class Crew(Generic[P, A]):
 
     def _feed(self, connection: Connection) -> None:
         """Gives one other process its parts, as long as there are some."""
-        number = -1
         while True:
             try:
                 taken = self._take_beside()
@@ -128,7 +129,7 @@ class Crew(Generic[P, A]):
             try:
                 connection.send(taken[1])
                 self._answer(taken[0], connection.recv())
-            except (EOFError, OSError):
+            except Exception:  # it was killed, or what it says cannot be read: this process does it itself
                 with self._changed:
                     self._back.append(taken)
                     self._changed.notify_all()
@@ -143,6 +144,19 @@ class Crew(Generic[P, A]):
             process.join()
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A process started meanwhile does not hear of Ctrl-C: it ends this one, which ends the others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Failed:
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -150,8 +164,6 @@ class _Failed:
 
 def _serve(connection: Connection, make: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
     """What another process does: it answers parts until no more come."""
-    # Ctrl-C ends the first process, which ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         work = make(*arguments)
     except Exception:  # the first process makes its own, and tells what is wrong
@@ -164,5 +176,5 @@ def _serve(connection: Connection, make: Callable[..., Callable[[Any], Any]], ar
             except Exception as exc:
                 answer = _Failed(exc)
             connection.send(answer)
-    except (EOFError, OSError):
+    except Exception:  # no more parts, or an answer that cannot be sent: the first process does it itself
         return

@@ -61,6 +61,7 @@ _CHUNK = 1000
 # What the rules of a part cost before its first document, and what starting a process costs, is as much as some thousands of
 # documents: a part is as large as memory allows, and what is hardly more than the least is not dealt out.
 _PART_DOCUMENTS, _PART_BYTES, _LEAST_BYTES = 16_000, 64 * 1024**2, 20 * 1024**2
+# Files of a folder, small ones too, from which on others are started before all are listed.
 _MANY = 10_000
 
 
