@@ -188,9 +188,9 @@ class _Text:
     """Findings for a person: under each document where and what, each on a line."""
 
     _WORDS: ClassVar = {
-        "en": {"line": "line {}", "nothing": "no findings\n", "sum": "\n{total} findings in {documents} documents, {fatal} fatal\n"},
-        "zh": {"line": "第 {} 行", "nothing": "没有发现问题\n", "sum": "\n{documents} 份文件共 {total} 项问题，其中 {fatal} 项致命\n",
-               "fatal": "致命", "warning": "警告", "information": "提示"},
+        "en": {"line": "line {}", "nothing": "no findings\n", "sum": "\n{total} finding{s} in {documents} document{d}, {fatal} fatal\n"},
+        "zh": {"line": "第 {} 行", "nothing": "没有发现问题\n", "sum": "\n{documents} 份文件共 {total} 项问题，其中 {fatal} 项严重\n",
+               "fatal": "严重", "warning": "警告", "information": "提示"},
     }  # fmt: skip
 
     def __init__(self, stream: IO[str], lang: str) -> None:
@@ -218,7 +218,8 @@ class _Text:
 
     def close(self, total: int, fatal: int, documents: int) -> None:
         words = self._words["sum"] if total else self._words["nothing"]
-        self._stream.write(words.format(total=total, fatal=fatal, documents=documents))
+        plural = {"s": "s"[: total != 1], "d": "s"[: documents != 1]}
+        self._stream.write(words.format(total=total, fatal=fatal, documents=documents, **plural))
 
 
 def write_opinion(opinion: Opinion, *, aside: bool) -> None:
