@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.library.grammar import conditions
@@ -388,6 +388,7 @@ def test_well_typed_conditions_are_accepted(text):
     assert sql(text)
 
 
+@example("-:中")
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_any_text_is_an_expression_or_a_mistake_never_a_crash(text):

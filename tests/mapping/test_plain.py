@@ -156,9 +156,18 @@ def test_comments_within_a_text_are_left_to_the_parser(body):
     same(documents([body, body.replace("\n", " "), body, body.replace("\n", "\n\n")]))
 
 
-def test_a_part_that_holds_one_of_its_name_is_told_from_its_end():
-    one = "<Line><Line><ID> </ID><Line></Line></Line></Line>"
-    other = "<Line><Line><ID> </ID><Line></Line><ID></ID></Line></Line>"
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "<Line><Line><ID> </ID><Line></Line></Line></Line>",
+            "<Line><Line><ID> </ID><Line></Line><ID></ID></Line></Line>",
+        ),
+        ("<Line><ID>t</ID><Line>t</Line></Line>", "<Line><ID>t</ID><Line>t</Line><ID></ID></Line>"),
+        ("<Line>t<ID/><Line k='1'>t</Line></Line>", "<Line>t<ID/><Line k='1'>t</Line><ID></ID></Line>"),
+    ],
+)
+def test_a_part_that_holds_one_of_its_name_is_told_from_its_end(one, other):
     same(documents([one + "\n" + other, one + other, one + other]))
     whole = documents([one])[0]
     for learned in ([whole] * 2, [whole, documents([LINE.format("1", "1", "1")])[0]] * 2):

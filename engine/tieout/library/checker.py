@@ -84,7 +84,9 @@ class Checker:
 
     def unavailable(self, node: Any) -> Kind:
         if node.key == "alias":
-            return self.note(node.args["alias"], f"'{node.alias}' cannot stand here; is an operator missing before it?")
+            return self.note(
+                node.args.get("alias") or node, f"'{node.alias}' cannot stand here; is an operator missing before it?"
+            )
         start = self.place(node)
         snippet = " ".join(self.text[start : start + 40].split())
         return self.note(node, f"this is not available in rules: {snippet}{'...' if len(snippet) >= 40 else ''}")

@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 SPACE = " \t\n"
 _HOLE = "<\0{}>"
-_NAME = re.compile("<[^ \t\n/>]+")
+_NAME = re.compile("<[^ \t\n/>\1]+")
 HOLES = re.compile("<\0[^>]*>")
 _COMMENT = r"!--[^-]*(?:-(?!-)[^-]*)*--"
 _INSTRUCTION = r"\?(?![Xx][Mm][Ll][ \t\n?])[A-Za-z_][A-Za-z0-9_.-]*(?:[ \t\n][^?]*(?:\?(?!>)[^?]*)*)?\?"
@@ -83,7 +83,7 @@ def nested(skeleton: str) -> bool:
     """Whether the element of a part holds others of its name: it was cut off at the end of one of those."""
     name = _NAME.match(skeleton)
     assert name
-    return len(re.findall(rf"{re.escape(name[0])}[ \t\n/>]", skeleton)) > 1
+    return len(re.findall(rf"{re.escape(name[0])}[ \t\n/>\1]", skeleton)) > 1
 
 
 def opened(content: bytes) -> tuple[str, str] | None:
