@@ -65,10 +65,10 @@ def _totals(store: Store, manifest: dict[str, Any]) -> Iterator[str]:
             "control totals recomputed",
             """
 select measure, currency,
-       amount_in - amount_matched - amount_exception - amount_excluded as difference,
+       amount_in - amount_matched - amount_exception - amount_excluded as amount_over,
        count_in - count_matched - count_exception - count_excluded as rows_over
 from control_total
-where difference <> 0 or rows_over <> 0 or (measure = 'payment' and amount_in is distinct from
+where amount_over <> 0 or difference <> 0 or rows_over <> 0 or (measure = 'payment' and amount_in is distinct from
       (select sum(amount) from payment p where p.currency = control_total.currency))
 or (measure = 'open_item' and amount_in is distinct from
       (select sum(open_amount) from open_item i where i.currency = control_total.currency))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieout import verify
 from tieout.closing import totals
 from tieout.model.errors import ControlTotalError
 from tieout.store.engine import Store
@@ -112,6 +113,38 @@ def test_an_over_allocated_payment_fails_the_run():
     )
     with pytest.raises(ControlTotalError, match="payments are allocated beyond what was paid"):
         totals.close(store)
+
+
+@pytest.mark.parametrize(("paid", "settled", "who"), [("5.00", "-5.00", "open items"), ("-5.00", "5.00", "payments")])
+def test_what_is_settled_against_its_sign_fails_the_run(paid, settled, who):
+    store = store_with(
+        payments=[("p", D("5.00"), "EUR", "BOOK")],
+        items=[("i", D("100.00"), "EUR", None)],
+        allocations=[("p", "i", D(paid), D(settled), "payment", "accepted")],
+        exceptions=[("payment", "p", "ambiguous")],
+    )
+    with pytest.raises(ControlTotalError, match=f"{who} are allocated beyond"):
+        totals.close(store)
+
+
+BALANCED = {"amount_in": D(7), "amount_matched": D(5), "amount_exception": D(1), "amount_excluded": D(1), "count_in": 3,
+            "count_matched": 1, "count_exception": 1, "count_excluded": 1}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"amount_matched": D(6)}, {"count_excluded": 0}, {"amount_in": D(8), "amount_matched": D(6)}]
+)
+def test_a_total_that_was_changed_does_not_balance_when_it_is_verified(change):
+    store = store_with(payments=[("p", D("7.00"), "EUR", "BOOK")])
+    told = {**BALANCED, **change}
+    columns = {n: money([v]) if n.startswith("amount") else [v] for n, v in told.items()}
+    store.append(
+        "control_total",
+        pl.DataFrame({"measure": ["payment"], "currency": ["EUR"], **columns, "difference": money([D(0)])}),
+    )
+    manifest = {"control_totals": [{"measure": "payment", "currency": "EUR", "amount_in": f"{told['amount_in']:.4f}"}]}
+    found = list(verify._totals(store, manifest))
+    assert found == (["control total payment EUR: does not balance with the rows of the run"] if change else [])
 
 
 def test_currencies_are_never_added_up():
