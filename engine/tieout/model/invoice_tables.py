@@ -73,6 +73,7 @@ seller_city | text | BT-37 | The seller's city, town or village.
 seller_post_code | text | BT-38 | The seller's postal code.
 seller_country_subdivision | text | BT-39 | The seller's region, county, state or province.
 seller_country_code | code | BT-40 | The seller's country (ISO 3166-1).
+seller_countries | text | BT-40 | Every country code that the document states for the seller, a blank between: more than one where the element stands twice.
 seller_has_postal_address | boolean | BG-5 | Whether the seller's postal address group is there at all.
 seller_has_contact | boolean | BG-6 | Whether the seller contact group is there at all.
 seller_contact_point | text | BT-41 | A contact point for a legal entity or person of the seller.
@@ -98,6 +99,7 @@ buyer_city | text | BT-52 | The buyer's city, town or village.
 buyer_post_code | text | BT-53 | The buyer's postal code.
 buyer_country_subdivision | text | BT-54 | The buyer's region, county, state or province.
 buyer_country_code | code | BT-55 | The buyer's country (ISO 3166-1).
+buyer_countries | text | BT-55 | Every country code that the document states for the buyer, a blank between: more than one where the element stands twice.
 buyer_has_postal_address | boolean | BG-8 | Whether the buyer's postal address group is there at all.
 buyer_contact_point | text | BT-56 | A contact point for a legal entity or person of the buyer.
 buyer_contact_telephone_number | text | BT-57 | The buyer contact's telephone number.
