@@ -54,6 +54,7 @@ DOORS = {
         "library/variants.py",
         "library/wording.py",
         "validation/compile.py",
+        "validation/writer.py",
     },
     "sqlalchemy": {
         "store/connection.py",

@@ -9,7 +9,7 @@ from tests.validation.packs import fill, rule_sets, rule_text
 from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.validation.check import check
-from tieout.validation.compile import compile_rules
+from tieout.validation.planning import Planner
 from tieout.validation.program import Program
 
 AS_OF = dt.date(2026, 10, 31)
@@ -498,9 +498,8 @@ def test_an_overflow_is_a_null_too(store):
 
 def test_only_rules_that_failed_are_guarded(store, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        "tieout.validation.check.compile_rules", lambda *a, **k: asked.append(k["careful"]) or compile_rules(*a, **k)
-    )
+    plan = Planner.plan
+    monkeypatch.setattr(Planner, "plan", lambda planner, careful: asked.append(careful) or plan(planner, careful))
     invoices(store, remark=["1.5", "x"], paid_amount=["1", "-1"])
     rules = [rule_text(id=f"ACME-000{n}", check="paid_amount > 0") for n in range(5)]
     assert broken(store, *rules, rule_text(id="ACME-0009", check="cast(remark as bigint) < 9")) == ["b.xml"] * 6

@@ -178,6 +178,8 @@ def _needed(tree: exp.Expr) -> Iterator[str]:
     yield tree.sql()
     if isinstance(tree, exp.Column):
         yield exp.Anonymous(this="written", expressions=[tree.copy()]).sql()
+    elif isinstance(tree, exp.Anonymous) and tree.name == "written_decimals":
+        yield exp.Anonymous(this="written", expressions=[tree.expressions[0].copy()]).sql()
     elif isinstance(tree, _STRICT) or (isinstance(tree, exp.Anonymous) and tree.name != "written"):
         for each in tree.iter_expressions():
             yield from _needed(each)

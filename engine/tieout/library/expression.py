@@ -130,11 +130,19 @@ class _Trees:
         node.set("this", exp.Star())
 
     def quotient(self, a: exp.Expr, b: exp.Expr, left: Kind, right: Kind, scale: int) -> exp.Expr:
-        """In whole numbers of 128 bits.
+        """A multiplication where b is written as 10, 100 ...; else in whole numbers of 128 bits.
 
         With A and B the values without their points, a / b * 10^scale is A * 10^(right.scale - left.scale + scale) / B,
         and (2|A| + |B|) // 2|B| rounds its halves up.
         """
+        zeros = len(b.name) - 1
+        if (
+            isinstance(b, exp.Literal)
+            and b.name == f"1{'0' * zeros}"
+            and left.digits + left.scale + zeros <= MAX_DIGITS
+        ):
+            part = f"cast(0.{'0' * (zeros - 1)}1 as decimal({zeros}, {zeros}))" if zeros else "1"
+            return self._filled(f"round(div_a * {part}, {scale})", a, b)
         shift = right.scale - left.scale + scale
         top = _whole("div_a", left, max(0, shift))
         bottom = _whole("div_b", right, max(0, -shift))
@@ -144,10 +152,14 @@ class _Trees:
         )
         if scale:
             sql += f" * 0.{'0' * (scale - 1)}1"
-        quotient: exp.Expr = exp.paren(exp.maybe_parse(sql, dialect="duckdb"), copy=False)
-        for column in list(quotient.find_all(exp.Column)):
+        return self._filled(sql, a, b)
+
+    def _filled(self, sql: str, a: exp.Expr, b: exp.Expr) -> exp.Expr:
+        """The SQL in brackets, a and b in the places of div_a and div_b."""
+        made: exp.Expr = exp.paren(exp.maybe_parse(sql, dialect="duckdb"), copy=False)
+        for column in list(made.find_all(exp.Column)):
             column.replace(exp.paren((a if column.name == "div_a" else b).copy(), copy=False))
-        return quotient
+        return made
 
     def short(self, node: exp.Expr) -> str:
         text = node.sql("duckdb", comments=False).replace('"', "")

@@ -158,8 +158,8 @@ def named(check: Checker, node: Any) -> Kind:
         return divide(check, node)
     if name == "in_code_list":
         return in_code_list(check, node)
-    if name == "written":
-        return written(check, node)
+    if name in ("written", "written_decimals"):
+        return written(check, node, name)
     if name in IDENTIFIER_CHECKS:
         if len(node.expressions) != 1:
             return check.note(node, f"{name} takes one value")
@@ -187,18 +187,22 @@ def in_code_list(check: Checker, node: Any) -> Kind:
     return BOOLEAN
 
 
-def written(check: Checker, node: Any) -> Kind:
-    """The text of a column as its document writes it; ``as_written`` holds it where the value does not show it."""
+def written(check: Checker, node: Any, name: str) -> Kind:
+    """The text of a column as its document writes it, or how many decimals it has there.
+
+    ``as_written`` holds the text where the value does not show it.
+    """
     if len(node.expressions) != 1 or node.expressions[0].key != "column":
-        return check.note(node, "written takes one column, such as written(amount)")
-    if check.visit(node.expressions[0]) is UNKNOWN:
+        return check.note(node, f"{name} takes one column, such as {name}(amount)")
+    kind = check.visit(node.expressions[0])
+    if kind is UNKNOWN:
         return UNKNOWN
     if "invoice" not in chain(node.expressions[0].table):
-        return check.note(
-            node, f"written is for invoices and what belongs to them, not for {node.expressions[0].table}"
-        )
-    node.set("this", "written")
-    return TEXT
+        return check.note(node, f"{name} is for invoices and what belongs to them, not for {node.expressions[0].table}")
+    if name == "written_decimals" and kind.name != "number":
+        return check.note(node, f"{name} takes a column with decimals, and {node.expressions[0].name} is {kind}")
+    node.set("this", name)
+    return TEXT if name == "written" else INTEGER
 
 
 def divide(check: Checker, node: Any) -> Kind:

@@ -169,6 +169,7 @@ SPECIAL = {
     "div": "div(a, b, decimals)",
     "in_code_list": "in_code_list(code, 'LIST')",
     "written": "written(column)",
+    "written_decimals": "written_decimals(amount)",
     "date": "date '2024-12-31'",
 }
 

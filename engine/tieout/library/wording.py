@@ -86,6 +86,7 @@ _CALLS: dict[str, tuple[str, str]] = {
     "in_code_list": ("{0} is in the code list {1}", "{0} 在代码表 {1} 内"),
     "div": ("{0} divided by {1}", "{0} 除以 {1}"),
     "written": ("{0} as it is written", "{0} 的原文"),
+    "written_decimals": ("the number of decimals {0} is written with", "{0} 原文的小数位数"),
     "sum": ("the sum of {0}", "{0} 合计"),
     "min": ("the least {0}", "最小的 {0}"),
     "max": ("the greatest {0}", "最大的 {0}"),

@@ -207,6 +207,13 @@ class Store:
         """Whether a table has a row."""
         return self.scalar(Query(f"any {name}", f"select 1 from {quote(name)} limit 1")) is not None
 
+    def filled(self) -> frozenset[str]:
+        """The canonical tables that have a row."""
+        # What was never appended to is told by the catalogue; what was may have been cleared.
+        rows = self.fetch(Query("tables with rows", "select table_name from duckdb_tables() where estimated_size > 0"))
+        stored = set(rows["table_name"])
+        return frozenset(name for name, table in CANON.items() if (table.view or name in stored) and self.any(name))
+
     # --- life ---
 
     def tables(self) -> list[str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import operator
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 import polars as pl
 
@@ -22,13 +20,14 @@ from tieout.model.errors import StoreError
 from tieout.model.records import Query
 from tieout.store.engine import Store, quote
 from tieout.validation import alike
-from tieout.validation.compile import applies, compile_rules, object_id, read_as_written, row_no
+from tieout.validation.compile import object_id, row_no
 from tieout.validation.identifiers import READINGS, verdicts
 from tieout.validation.inventory import WORKING
 from tieout.validation.places import ROOT, Locator, Spots, locate
 from tieout.validation.places import WORKING as LOCATING
+from tieout.validation.planning import Planner
 from tieout.validation.program import Compiled, Plan, Program
-from tieout.validation.rows import Codes, Lookup, lineage, quoted, shown, text_literal
+from tieout.validation.rows import Codes, Lookup, quoted, shown, text_literal
 
 __all__ = ["check", "prepared"]
 
@@ -55,15 +54,12 @@ def check(
     Raises StoreError where a statement fails as a whole.
     """
     ids = None if documents is None else sorted(set(documents))
-    tables = [name for name in CANON if (ids is None or "invoice" in lineage(name)) and store.any(name)]
-    chosen = _Packs(rule_sets if everywhere else _applying(store, rule_sets))
-    texts = _texts(store, chosen)
+    planner = Planner(store, rule_sets, as_of, everywhere=everywhere, invoices=ids is not None)
     careful: frozenset[str] | None = frozenset()
     while True:
         # Guarding a value against errors costs ten times the work, so only rules that failed on this data are guarded.
-        plan = _plan(chosen, as_of, tuple(tables), everywhere, careful, texts)
         try:
-            _check(store, plan, ids, locator)
+            _check(store, planner.plan(careful), ids, locator)
             return
         except _RulesFailed as exc:
             if careful is None:
@@ -73,57 +69,6 @@ def check(
             if careful is None:
                 raise
             careful = None
-
-
-def _applying(store: Store, rule_sets: Iterable[RuleSet]) -> list[RuleSet]:
-    """The packs without those that are for no invoice that is there, and judge nothing else."""
-    known = list(rule_sets)
-    only = [each for each in known if each.applies and all("invoice" in lineage(rule.table) for rule in each.rules)]
-    if not only:
-        return known
-    counts = ", ".join(f"count_if({applies(each)}) as n{n}" for n, each in enumerate(only))
-    found = store.first(Query("packs for the invoices", f"select {counts} from invoice"))
-    idle = {id(each) for each, count in zip(only, found.values(), strict=True) if not count}
-    return [each for each in known if id(each) not in idle]
-
-
-class _Packs(tuple[RuleSet, ...]):
-    """Rule packs that are the same where they are the same objects: their content need not be compared."""
-
-    def __hash__(self) -> int:
-        return hash(tuple(map(id, self)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Packs) and len(self) == len(other) and all(map(operator.is_, self, other))
-
-
-@lru_cache(maxsize=8)
-def _plan(
-    packs: _Packs,
-    as_of: dt.date,
-    tables: tuple[str, ...],
-    everywhere: bool,
-    careful: frozenset[str] | None,
-    texts: frozenset[tuple[str, str]],
-) -> Plan:
-    """The compiled rules, kept for the next chunk of documents."""
-    return compile_rules(packs, as_of=as_of, tables=tables, everywhere=everywhere, careful=careful, texts=texts)
-
-
-_TEXTS: set[tuple[str, str]] = set()
-"""The columns of which texts as written were met in this process: a plan for more of them serves fewer as well."""
-
-
-def _texts(store: Store, packs: _Packs) -> frozenset[tuple[str, str]]:
-    """The columns of which a rule reads the text as written where some document has one."""
-    listed = store.fetch(Query("texts as written", "select distinct table_name, column_name from as_written"))
-    _TEXTS.update(_asked(packs).intersection(listed.iter_rows()))
-    return frozenset(_TEXTS)
-
-
-@lru_cache(maxsize=8)
-def _asked(packs: _Packs) -> frozenset[tuple[str, str]]:
-    return read_as_written(packs)
 
 
 class _RulesFailed(Exception):
@@ -168,8 +113,8 @@ def prepared(store: Store, plan: Plan) -> Iterator[None]:
                 store.execute(step)
         yield
     finally:
-        for name in (*plan.working, *WORKING, *alike.WORKING, *LOCATING, "~documents", "~hits", "~finding"):
-            store.execute(Query(f"drop {name}", f"drop table if exists {quote(name)}"))
+        names = (*plan.working, *WORKING, *alike.WORKING, *LOCATING, "~documents", "~hits", "~finding")
+        store.execute(Query("drop working tables", ";\n".join(f"drop table if exists {quote(name)}" for name in names)))
 
 
 def _put_codes(store: Store, step: Codes) -> None:

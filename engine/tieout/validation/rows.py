@@ -1,11 +1,13 @@
 """The rows a program judges, as a from clause: the table, the rows above it, groups of child rows, look-ups beside it.
 
-Text only. ``compile`` asks for what its conditions name and gets aliases; what must exist beforehand comes as steps.
+Text only. ``compile`` asks for what its conditions name and gets aliases; what must exist beforehand comes as steps. What each
+rule asked for is kept, so that the statements of some of the rules join and sum up no more than those need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,7 +15,7 @@ from tieout.model.canon import CANON
 from tieout.model.definitions import Code
 from tieout.model.records import Query
 
-__all__ = ["Codes", "Group", "Groups", "Lookup", "Rows", "Step", "lineage", "quoted", "shown", "text_literal"]
+__all__ = ["Codes", "Group", "Groups", "Lookup", "Needs", "Rows", "Step", "lineage", "quoted", "shown", "text_literal"]
 
 
 def quoted(table: str, column: str) -> str:
@@ -72,6 +74,9 @@ class Codes:
 
 Step: TypeAlias = Query | Lookup | Codes
 
+Needs: TypeAlias = "frozenset[tuple[int, str]]"
+"""What a condition reads: the number of rows or of a group, and the alias that is joined there or the column of sums."""
+
 
 @dataclass(slots=True)
 class Group:
@@ -80,21 +85,28 @@ class Group:
     alias: str
     rows: Rows
     keys: tuple[str, ...]
+    number: int
     aggregates: dict[str, str] = field(default_factory=dict)
 
     def column(self, aggregate: str) -> str:
         """The column that holds the aggregate; the same text gets the same column."""
         name = self.aggregates.setdefault(aggregate, f"a{len(self.aggregates)}")
+        self.rows.groups.note(self.number, name)
         return f"{self.alias}.{name}"
 
-    def query(self) -> Query:
+    def query(self, needs: Needs | None) -> Query:
+        """The statement that makes the group; needs: with the columns that are asked for only."""
         keys = [f"{key} as k{n}" for n, key in enumerate(self.keys)]
-        sums = [f"{text} as {name}" for text, name in self.aggregates.items()]
+        sums = [
+            f"{text} as {name}"
+            for text, name in self.aggregates.items()
+            if needs is None or (self.number, name) in needs
+        ]
         columns = ",\n  ".join([*keys, *sums])
         return Query(
             f"~{self.alias}",
             f'create or replace temp table "~{self.alias}" as\nselect\n  {columns}\n'
-            f"from {self.rows.source()}\ngroup by {', '.join(self.keys)}",
+            f"from {self.rows.source(needs)}\ngroup by {', '.join(self.keys)}",
         )
 
 
@@ -109,6 +121,23 @@ class Groups:
         self._written: dict[tuple[str, str], tuple[str, str]] = {}
         self.code_lists: set[str] = set()
         """The names of the code lists that were asked for."""
+        self._sources = 0
+        self._noted: list[tuple[int, str]] = []
+
+    def number(self) -> int:
+        """A number for rows or for a group, by which it is told apart in ``Needs``."""
+        self._sources += 1
+        return self._sources
+
+    def note(self, number: int, name: str) -> None:
+        """Something is asked for, for the first time or again."""
+        self._noted.append((number, name))
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[list[tuple[int, str]]]:
+        """What is asked for while the block runs."""
+        self._noted = []
+        yield self._noted
 
     def name(self, letter: str) -> str:
         self._numbers[letter] = self._numbers.get(letter, 0) + 1
@@ -124,7 +153,7 @@ class Groups:
             else:
                 keys = (quoted(beside, "rowid"),)
                 rows = Rows(beside, self, inner=(over, by))
-            self._groups[place] = Group(self.name("g"), rows, keys)
+            self._groups[place] = Group(self.name("g"), rows, keys, self.number())
         return self._groups[place]
 
     def shows(self, table: str, column: str) -> bool:
@@ -139,8 +168,9 @@ class Groups:
             self._written[table, column] = alias, " and ".join(f"{alias}.{key} = {quoted(table, key)}" for key in keys)
         return self._written[table, column]
 
-    def steps(self) -> list[Step]:
-        """The texts as written, then each group's look-ups and the group."""
+    def steps(self, needs: Needs | None = None) -> list[Step]:
+        """The texts as written, then each group's look-ups and the group; needs: those that are asked for only."""
+        names = None if needs is None else {name for _, name in needs}
         steps: list[Step] = [
             Query(
                 f"~{alias}",
@@ -149,9 +179,11 @@ class Groups:
                 f"where table_name = {text_literal(table)} and column_name = {text_literal(column)}",
             )
             for (table, column), (alias, _) in self._written.items()
+            if names is None or alias in names
         ]
         for group in self._groups.values():
-            steps += [*group.rows.steps(), group.query()]
+            if names is None or group.alias in names:
+                steps += [*group.rows.steps(needs), group.query(needs)]
         return steps
 
 
@@ -162,38 +194,63 @@ class Rows:
         self.table = table
         self.groups = groups
         self._inner = inner
+        self._number = groups.number()
+        self._first = f'"{table}"'
         self._joins: dict[str, str] = {}
-        self._steps: list[Step] = []
+        self._steps: dict[str, Sequence[Step] | tuple[str, str]] = {}
+        """By the alias that is joined: the statements before it, or the check and the values of a look-up."""
         self._lookups: dict[tuple[str, str], str] = {}
         if inner:
             over, by = inner
-            self._joins[over] = f'join "{over}" on {_same_key(over, table, by)}'
+            self._first += f'\njoin "{over}" on {_same_key(over, table, by)}'
 
-    def source(self) -> str:
-        return "\n".join([f'"{self.table}"', *self._joins.values()])
+    def source(self, needs: Needs | None = None, *, before: str | None = None) -> str:
+        """The from clause; needs: with the joins that are asked for only, before: with those made before this alias."""
+        joins = []
+        for alias, join in self._joins.items():
+            if alias == before:
+                break
+            if needs is None or (self._number, alias) in needs:
+                joins.append(join)
+        return "\n".join([self._first, *joins])
 
-    def steps(self) -> list[Step]:
-        return list(self._steps)
+    def steps(self, needs: Needs | None = None) -> list[Step]:
+        """What must be made before the from clause is used; needs: for the joins that are asked for only."""
+        steps: list[Step] = []
+        for alias, made in self._steps.items():
+            if needs is not None and (self._number, alias) not in needs:
+                continue
+            if isinstance(made, tuple):
+                check, value = made
+                source = self.source(needs, before=alias)
+                distinct = f"select distinct {value} as value\nfrom {source}\nwhere {value} is not null"
+                steps.append(Lookup(check, f"~{check}", Query(f"values for {check}", distinct)))
+            else:
+                steps += made
+        return steps
+
+    def _joined(self, alias: str, join: str) -> None:
+        self._joins.setdefault(alias, join)
+        self.groups.note(self._number, alias)
 
     def need(self, table: str) -> None:
         """Makes the columns of the table, or of one above it, available."""
-        if table == self.table or table in self._joins:
+        if table == self.table or (self._inner and table == self._inner[0]):
             return
         below = self.table
         if self._inner and table not in lineage(self.table):
             below = self._inner[0]
-        self._joins[table] = f'left join "{table}" on {_same_key(table, below, table)}'
+        self._joined(table, f'left join "{table}" on {_same_key(table, below, table)}')
 
     def group(self, over: str, by: str, *, correlated: bool) -> Group:
         """The group of child rows that belong to a row of ``by`` (correlated: to a row of this table)."""
         group = self.groups.get(over, by, self.table if correlated else None)
-        if group.alias not in self._joins:
-            if correlated:
-                on = f"{group.alias}.k0 = {quoted(self.table, 'rowid')}"
-            else:
-                mine = CANON[self.table].key[: len(group.keys)]
-                on = " and ".join(f"{group.alias}.k{n} = {quoted(self.table, name)}" for n, name in enumerate(mine))
-            self._joins[group.alias] = f'left join "~{group.alias}" as {group.alias} on {on}'
+        if correlated:
+            on = f"{group.alias}.k0 = {quoted(self.table, 'rowid')}"
+        else:
+            mine = CANON[self.table].key[: len(group.keys)]
+            on = " and ".join(f"{group.alias}.k{n} = {quoted(self.table, name)}" for n, name in enumerate(mine))
+        self._joined(group.alias, f'left join "~{group.alias}" as {group.alias} on {on}')
         return group
 
     def lookup(self, check: str, value: str) -> str:
@@ -201,9 +258,8 @@ class Rows:
         alias = self._lookups.get((check, value))
         if alias is None:
             alias = self._lookups[check, value] = self.groups.name("k")
-            distinct = f"select distinct {value} as value\nfrom {self.source()}\nwhere {value} is not null"
-            self._steps.append(Lookup(check, f"~{check}", Query(f"values for {check}", distinct)))
-            self._joins[alias] = f'left join "~{check}" as {alias} on {alias}.value = {value}'
+            self._steps[alias] = (check, value)
+        self._joined(alias, f'left join "~{check}" as {alias} on {alias}.value = {value}')
         return alias
 
     def written(self, table: str, column: str) -> str:
@@ -212,8 +268,17 @@ class Rows:
         if self.groups.shows(table, column):
             return own
         alias, on = self.groups.written(table, column)
-        self._joins.setdefault(alias, f'left join "~{alias}" as {alias} on {on}')
+        self._joined(alias, f'left join "~{alias}" as {alias} on {on}')
         return f"coalesce({alias}.text, {own})"
+
+    def written_decimals(self, table: str, column: str) -> str:
+        """SQL for how many characters follow the point in the text of the column as its document writes it."""
+        text, value = self.written(table, column), quoted(table, column)
+        counted = f"length({text}) - coalesce(nullif(strpos({text}, '.'), 0), length({text}))"
+        if not self.groups.shows(table, column) or CANON[table].by_name[column].type not in ("money", "amount"):
+            return f"({counted})"
+        # Amounts are shown with two decimals at least; to see that there are no more takes a tenth of writing them out.
+        return f"(case when {value} = round({value}, 2) then 2 else {counted} end)"
 
     def code(self, name: str, value: str) -> str:
         """The alias of the row of the code list that has the value as its code."""
@@ -221,13 +286,13 @@ class Rows:
         alias = self._lookups.get((name, value))
         if alias is None:
             alias = self._lookups[name, value] = self.groups.name("c")
-            on = f"{alias}.list = {text_literal(name)} and {alias}.code = {value}"
-            self._joins[alias] = f'left join "~code_list" as {alias} on {on}'
+        on = f"{alias}.list = {text_literal(name)} and {alias}.code = {value}"
+        self._joined(alias, f'left join "~code_list" as {alias} on {on}')
         return alias
 
     def working(self, sql: str, on: Callable[[str], str], *, before: Sequence[Step]) -> str:
         """The alias of a working table made of the statement and joined by ``on(alias)``."""
         alias = self.groups.name("w")
-        self._steps += [*before, Query(f"~{alias}", f'create or replace temp table "~{alias}" as\n{sql}')]
-        self._joins[alias] = f'left join "~{alias}" as {alias} on {on(alias)}'
+        self._steps[alias] = [*before, Query(f"~{alias}", f'create or replace temp table "~{alias}" as\n{sql}')]
+        self._joined(alias, f'left join "~{alias}" as {alias} on {on(alias)}')
         return alias
