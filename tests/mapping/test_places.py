@@ -36,7 +36,7 @@ def test_columns_have_a_place(mapping, table, columns, template):
 def test_each_block_of_a_table_has_a_place_of_its_own():
     found = PLACES("ubl.invoice", "stated_identifier", ("stated_identifier",))
     assert found[1].template == "/Invoice/cac:AccountingSupplierParty/cac:Party/cbc:EndpointID[{row}]"
-    assert len(found) == 16
+    assert len(found) == 24
 
 
 def test_rows_counted_through_all_lines_are_numbered_as_a_whole():
