@@ -28,6 +28,7 @@ class Provider:
         self.claims = {"sub": "1", "email": "carl@firm.example", "email_verified": True}
         self.lies = {}
         self.metadata_lies = {}
+        self.userinfo = None
         self.sign_with = None
         self.alg = "RS256"
         self.asked = {}
@@ -38,6 +39,7 @@ class Provider:
                 Route("/authorize", self.authorize),
                 Route("/token", self.token, methods=["POST"]),
                 Route("/keys", self.keys),
+                Route("/userinfo", self.tell),
             ]
         )
 
@@ -50,7 +52,13 @@ class Provider:
             "jwks_uri": f"{self.issuer}/keys",
             "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
         }
-        return JSONResponse(said | self.metadata_lies)
+        more = {} if self.userinfo is None else {"userinfo_endpoint": f"{self.issuer}/userinfo"}
+        return JSONResponse(said | more | self.metadata_lies)
+
+    async def tell(self, request):
+        self.calls.append("userinfo")
+        assert request.headers["authorization"] == f"Bearer {self.given}"
+        return JSONResponse(self.userinfo, 200 if isinstance(self.userinfo, dict) else 500)
 
     async def keys(self, _):
         self.calls.append("keys")
@@ -86,9 +94,8 @@ class Provider:
             signed = ".".join(base64.urlsafe_b64encode(each).decode().rstrip("=") for each in parts) + "."
         else:
             signed = jwt.encode(header, claims, self.sign_with or self.key, algorithms=algorithms)
-        return JSONResponse(
-            {"access_token": secrets.token_urlsafe(8), "token_type": "Bearer", "id_token": signed, "expires_in": 300}
-        )
+        self.given = secrets.token_urlsafe(8)
+        return JSONResponse({"access_token": self.given, "token_type": "Bearer", "id_token": signed, "expires_in": 300})
 
     def shared_secret_key(self):
         return OctKey.import_key(SECRET)

@@ -30,7 +30,7 @@ def idp(listening):
     """The provider, telling the truth again."""
     listening.claims = {"sub": "1", "email": "carl@firm.example", "email_verified": True}
     listening.lies, listening.metadata_lies, listening.sign_with, listening.alg = {}, {}, None, "RS256"
-    listening.calls = []
+    listening.calls, listening.userinfo = [], None
     return listening
 
 
@@ -222,6 +222,47 @@ def test_roles_of_the_provider_are_followed_and_stand_in_the_journal(opened, idp
     idp.claims["realm_access"] = {"roles": ["lead"]}
     assert tried(bench)[1].status_code == 403
     assert bench.desk.role("zoe") is None
+
+
+def test_roles_that_the_token_lacks_are_asked_of_the_userinfo_endpoint_each_time(opened, idp):
+    bench = opened(
+        name_claim="preferred_username", role_claim="realm_access.roles", roles={"ar": "clerk", "all": "viewer"}
+    )
+    idp.claims = {"sub": "7", "preferred_username": "zoe"}
+    idp.userinfo = {"sub": "7", "preferred_username": "ada", "realm_access": {"roles": ["ar"]}}
+    assert tried(bench)[1].status_code == 200
+    assert (bench.desk.role("zoe"), idp.calls.count("userinfo")) == ("clerk", 1)
+    idp.userinfo["realm_access"] = {"roles": ["all"]}
+    assert tried(bench)[1].status_code == 200
+    assert bench.desk.role("zoe") == "viewer"
+    idp.claims["realm_access"] = {"roles": []}  # what is signed holds, and nothing more is asked
+    assert tried(bench)[1].status_code == 403
+    assert idp.calls.count("userinfo") == 2
+
+
+def test_an_address_that_the_token_lacks_is_asked_of_the_userinfo_endpoint(opened, idp):
+    bench = opened()
+    people.add_user(bench.desk.journal, "carl@firm.example", "clerk", actor="ada")
+    idp.claims = {"sub": "1"}
+    idp.userinfo = {"sub": "1", "email": "Carl@Firm.example", "email_verified": True}
+    assert tried(bench)[1].status_code == 200
+    idp.claims = {"sub": "1", "email": "carl@firm.example"}
+    idp.userinfo = {"sub": "1", "email": "carl@firm.example", "email_verified": True}
+    assert tried(bench)[1].status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [({"sub": "2"}, 403), ({"sub": None}, 403), ({}, 403), ({"email": "mine@firm.example"}, 403), (None, 503)],
+    ids=["of another person", "of nobody", "not verified", "verified is another address", "no answer"],
+)
+def test_userinfo_that_does_not_fit_the_token_is_no_way_in(opened, idp, said, status):
+    bench = opened()
+    people.add_user(bench.desk.journal, "carl@firm.example", "clerk", actor="ada")
+    idp.claims = {"sub": "1", "email": "carl@firm.example"}
+    told = {"sub": "1", "email": "carl@firm.example", "email_verified": bool(said)}
+    idp.userinfo = "away" if said is None else told | said
+    assert tried(bench)[1].status_code == status
 
 
 @pytest.mark.parametrize("name", ["tieout", "a b", "x" * 101, "\u202eadmin"])

@@ -119,7 +119,31 @@ class Provider:
         claims: Mapping[str, Any] | None = answer.get("userinfo")
         if not claims:
             raise Forbidden("the provider's answer has no identity in it")
-        return claims
+        return claims if self._says_all(claims) else await self._asked(claims, answer)
+
+    def _says_all(self, claims: Mapping[str, Any]) -> bool:
+        name = self.settings.get("name_claim", "email")
+        wanted = [name, *(["email_verified"] if name == "email" else [])]
+        whole = all(each in claims for each in wanted)
+        return whole and ("role_claim" not in self.settings or self._roles(claims) is not None)
+
+    async def _asked(self, claims: Mapping[str, Any], answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The signed claims, and what they lack as the provider's userinfo endpoint says it; that never overrules them.
+
+        Raises Forbidden where the endpoint speaks of another person (OpenID Connect Core 1.0, 5.3.2).
+        """
+        said = await self._client.load_server_metadata()
+        if not said.get("userinfo_endpoint"):
+            return claims
+        try:
+            more = await self._client.userinfo(token=answer)
+        except Exception as exc:
+            raise _away(exc) from exc
+        if not isinstance(more, Mapping) or more.get("sub") != claims.get("sub"):
+            raise Forbidden("the provider's userinfo is of another person")
+        # Whether an address is verified is said of that address, not of the one that the token names.
+        same = "email" not in claims or claims["email"] == more.get("email")
+        return {key: each for key, each in more.items() if key != "email_verified" or same} | dict(claims)
 
     async def _known(self) -> None:
         """Reads what the provider says of itself, once. Raises SourceError where it is away or is another one."""
@@ -129,9 +153,8 @@ class Provider:
             raise _away(exc) from exc
         faults = [] if said.get("issuer") == self.issuer else ["it names another issuer"]
         if urlsplit(self.issuer).hostname not in _LOCAL:
-            faults += [
-                f"{name} is not https" for name in _ENDPOINTS if not str(said.get(name, "")).startswith("https:")
-            ]
+            used = (*_ENDPOINTS, *(["userinfo_endpoint"] if said.get("userinfo_endpoint") else []))
+            faults += [f"{name} is not https" for name in used if not str(said.get(name, "")).startswith("https:")]
         algorithms = [
             each for each in said.get("id_token_signing_alg_values_supported", ["RS256"]) if each in _ALGORITHMS
         ]
@@ -158,15 +181,20 @@ class Provider:
         """The highest role that the role claim gives; None where roles are kept in the workspace. Raises Forbidden for none."""
         if "role_claim" not in self.settings:
             return None
-        said: Any = claims
-        for part in str(self.settings["role_claim"]).split("."):
-            said = said.get(part) if isinstance(said, Mapping) else None
+        said = self._roles(claims)
         said = [said] if isinstance(said, str) else said if isinstance(said, list) else []
         given = {self.settings["roles"].get(each) for each in said if isinstance(each, str)}
         found = [role for role in people.ROLES if role in given]
         if not found:
             raise Forbidden("the provider gives this person no role here")
         return found[-1]
+
+    def _roles(self, claims: Mapping[str, Any]) -> Any:
+        """What stands at the role claim; None where nothing does."""
+        said: Any = claims
+        for part in str(self.settings["role_claim"]).split("."):
+            said = said.get(part) if isinstance(said, Mapping) else None
+        return said
 
 
 def _away(exc: Exception) -> SourceError:
