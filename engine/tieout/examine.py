@@ -186,11 +186,7 @@ def _chosen(catalogue: Catalogue, names: Sequence[str] | None) -> list[RuleSet]:
 
 
 def _judges_invoices(pack: RuleSet) -> bool:
-    def root(table: str) -> str:
-        parent = CANON[table].parent
-        return root(parent) if parent else table
-
-    return bool(pack.applies) and any(root(rule.table) == "invoice" for rule in pack.rules)
+    return bool(pack.applies) and any(CANON[rule.table].root == "invoice" for rule in pack.rules)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[_Item]:

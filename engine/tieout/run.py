@@ -27,6 +27,7 @@ from tieout.issuing import generate, told
 from tieout.mapping.places import Places
 from tieout.matching import corners, platform, reconcile, three_way
 from tieout.model.canon import CANON
+from tieout.model.definitions import Mapping as Format
 from tieout.model.definitions import MatchPlan
 from tieout.model.errors import SourceError, WorkspaceBusy
 from tieout.model.ports import Progress
@@ -147,7 +148,8 @@ class _Conductor:
                 self.notes += apply.apply(store, self.journal, earlier)
             self._step("carry in", rows=carried, decisions=store.count("decision"))
             self.progress.start("validate")
-            check.check(store, workspace.rule_sets, as_of=as_of, locator=Places(workspace.catalogue.mappings.values()))
+            check.check(store, workspace.rule_sets, as_of=as_of, locator=Places(self._mappings()))
+            intake.closer_lines(store, self._inputs(), self._mappings())
             self._step(
                 "validate", findings=store.count("finding"), rules=sum(len(r.rules) for r in workspace.rule_sets)
             )
@@ -182,12 +184,7 @@ class _Conductor:
     def _intake(self, store: Store) -> None:
         self.progress.start("intake")
         posting.resume(self.workspace, self.journal)
-        self.unread = intake.take_in(
-            store,
-            (*self.workspace.inputs, *exchange.received(self.workspace)),
-            list(self.workspace.catalogue.mappings.values()),
-            progress=self.progress,
-        )
+        self.unread = intake.take_in(store, self._inputs(), self._mappings(), progress=self.progress)
         told.tell(store, self.journal, as_of=self.as_of)
         posting.note_reads(self.workspace, self.journal)
         posting.set_aside(store, self.journal)
@@ -199,6 +196,12 @@ class _Conductor:
             invoices=store.count("invoice"),
             findings=store.count("finding"),
         )
+
+    def _inputs(self) -> tuple[intake.Input, ...]:
+        return (*self.workspace.inputs, *exchange.received(self.workspace))
+
+    def _mappings(self) -> list[Format]:
+        return list(self.workspace.catalogue.mappings.values())
 
     def _match(self, store: Store) -> None:
         self.progress.start("match")

@@ -6,6 +6,7 @@ STEPS = [
     "intake.take_in",
     "carry.carry_in",
     "check.check",
+    "intake.closer_lines",
     "reconcile.reconcile",
     "platform.compare",
     "corners.follow",

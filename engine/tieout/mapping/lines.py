@@ -1,6 +1,6 @@
 """The line of each finding's path, read from its document again: only documents that have findings are.
 
-Rows know the line of their element, not those of the elements inside; ``examine`` asks for the closer one.
+Rows know the line of their element, not those of the elements inside; ``examine`` and a run ask for the closer one.
 """
 
 from __future__ import annotations

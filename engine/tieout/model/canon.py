@@ -74,6 +74,11 @@ class Table:
         return MappingProxyType({column.name: column for column in self.columns})
 
     @property
+    def root(self) -> str:
+        """The table at the end of the chain of parents; itself without a parent."""
+        return CANON[self.parent].root if self.parent else self.name
+
+    @property
     def parent_key(self) -> tuple[str, ...]:
         """The columns that hold the parent's key, in the order of its key; empty without a parent."""
         return self.key[: len(CANON[self.parent].key)] if self.parent else ()
