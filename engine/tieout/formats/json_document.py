@@ -12,15 +12,16 @@ from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-import jsonschema
+from typing import TYPE_CHECKING, Any
 
 from tieout.formats import json_lines, xml
 from tieout.formats.encoding import decode
 from tieout.formats.json import load
 from tieout.model.errors import FormatError, Location
 from tieout.model.records import Document
+
+if TYPE_CHECKING:
+    import jsonschema
 
 __all__ = ["documents", "location", "text", "tree", "violations"]
 
@@ -61,6 +62,8 @@ def documents(document: Document) -> Iterator[tuple[str, Any]]:
 
 def violations(value: Any, schema: Dict[str, Any]) -> str:
     """What the value lacks or has wrong by a JSON Schema, in one line; empty where it fits."""
+    import jsonschema  # Only invoices as JSON need it, and it is slow to import.
+
     validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)(
         schema, format_checker=jsonschema.FormatChecker()
     )

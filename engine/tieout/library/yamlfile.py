@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
 from tieout.library.nodes import Node, did_you_mean
@@ -270,6 +269,8 @@ def has_schema(name: str) -> bool:
 
 @cache
 def _validator(name: str) -> Any:
+    import jsonschema  # Not needed where what was read before is kept, and slow to import.
+
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8"))
     jsonschema.Draft7Validator.check_schema(schema)
     return jsonschema.Draft7Validator(schema)
