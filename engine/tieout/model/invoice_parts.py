@@ -332,6 +332,7 @@ base_amount | amount | BT-137, BT-142 | The base from which the amount is calcul
 percentage | percentage | BT-138, BT-143 | The percentage applied to the base.
 reason | text | BT-139, BT-144 | The reason in words.
 reason_code | code | BT-140, BT-145 | The reason as a code (UNTDID 5189 or 7161).
+reason_count | integer | - | How many reasons in words there are (UBL).
 vat_category_code | code | - | The VAT category given with it; that of the line counts (UBL).
 is_vat | boolean | - | Whether the tax of that category is VAT (UBL).
 """,

@@ -52,6 +52,8 @@ has_process_control | boolean | BG-2 | Whether the process control group is ther
 has_document_header | boolean | - | Whether the group of number, type and date is there at all; always in UBL, where they stand in the root.
 has_agreement | boolean | - | Whether the group of seller, buyer and references is there at all; always in UBL, where they stand in the root.
 has_settlement | boolean | - | Whether the group of payment, VAT and totals is there at all; always in UBL, where they stand in the root.
+has_mandate_reference | boolean | BT-89 | Whether a mandate is named at all, with payment means or without (CII).
+has_creditor_identifier | boolean | BT-90 | Whether a creditor identifier is named at all, with payment means or without (CII).
 has_seller | boolean | BG-4 | Whether the seller group is there at all.
 has_seller_role | boolean | - | Whether the element that holds the seller is there at all; in UBL it may stand without a party in it.
 seller_name | text | BT-27 | The full formal name of the seller.
