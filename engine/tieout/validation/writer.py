@@ -120,6 +120,9 @@ class Writer:
             if node.name != "as_of":
                 values.setdefault(f"${node.name}", Value(f"${node.name}", text, "parameter"))
             node.replace(exp.Var(this=text))
+        elif isinstance(node, exp.Trim) and node.expression is None:
+            # A blank is U+0020: DuckDB alone would take a no-break space for one, which XML does not.
+            node.set("expression", exp.Literal.string(" "))
         elif isinstance(node, exp.Anonymous):
             text = self.looked_up(node, rows)
             if node.name in ("written", "written_decimals"):
