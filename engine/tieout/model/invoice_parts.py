@@ -334,6 +334,7 @@ reason | text | BT-139, BT-144 | The reason in words.
 reason_code | code | BT-140, BT-145 | The reason as a code (UNTDID 5189 or 7161).
 reason_count | integer | - | How many reasons in words there are (UBL).
 vat_category_code | code | - | The VAT category given with it; that of the line counts (UBL).
+vat_rate | percentage | - | The VAT rate given with that category (UBL).
 is_vat | boolean | - | Whether the tax of that category is VAT (UBL).
 """,
             ),
