@@ -168,3 +168,13 @@ def test_of_two_payments_of_an_item_the_earlier_settles_it_however_it_was_writte
     found = match(party=PARTIES, open_item=[item("1", "50.00"), item("2", "70.00")], payment=payments)
     assert (found.items("P1"), found.items("P2")) == (["1"], [])
     assert found.reasons("P2") == {"duplicate_payment"}
+
+
+@pytest.mark.parametrize("more", [{"currency": "USD"}, {"booking_date": "2026-10-09"}, {"amount": "49.99"}])
+def test_an_item_is_not_taken_from_its_payment_by_one_of_another_currency_the_same_day_or_another_amount(match, more):
+    payments = [
+        paid("50.00", "R2O24OOOO1", id="P2", booking_date="2026-10-05") | more,
+        paid("50.00", "R202400001", id="P1", booking_date="2026-10-09"),
+    ]
+    found = match(party=PARTIES, open_item=[item("1", "50.00"), item("2", "70.00")], payment=payments)
+    assert (found.items("P1"), found.items("P2")) == (["1"], [])
