@@ -63,6 +63,7 @@ MESSAGES: Mapping[str, str] = {
     "names_nothing": "参考号 {reference} 不对应任何未清或已清款项",
     "open_in_other_currency": "该对方的 {elsewhere} 以 {elsewhere_currency} 计有相同金额未清",
     "nobody_known": "账户、名称与参考号均无法表明对方身份",
+    "advance_fits": "注明为预付或定金且未指明款项，{open_item_id} 金额一致，请确认是否为该款项",
     "pays_on_account": "对方已知（{payer}），为预付或挂账，未指明款项",
     "no_sum": "对方已知（{payer}），但 {open_items} 个未清项中无一金额一致，任何组合亦不一致",
     "no_sum_within": "对方已知（{payer}），但 {open_items} 个未清项中无一金额一致，不超过 {within} 项的组合亦不一致",

@@ -31,6 +31,9 @@ NAMES_GROUP = """exists (
 # A payment on account pays no item, even where one happens to fit.
 WHOLE = "not exists (select 1 from match_word w where w.pno = p.pno and w.says_part)"
 
+# One that says so and names nothing may mean an invoice to come: where an item has its amount, a person decides.
+_ADVANCE = """p.pno in (select pno from match_word where {says})"""
+
 # Items that are settled, and when the first payment for them was booked.
 SETTLED = """select a.ino, min(p.booking_date) as first_date from match_allocation a join match_payment p using (pno)
             join match_item i using (ino) where i.rest = 0 and a.status = 'accepted' group by a.ino"""
@@ -57,7 +60,8 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     the charges the bank states (``charges: true``). Decided in turns, as what one payment takes may leave another with
     one candidate. Several items that fit are ``ambiguous``, unless the text tells one (``months``: the words for each month); with ``open_when_booked`` items count that only a payment
     booked later has settled. Several payments that fit one item go by booking date, the later ones are
-    ``duplicate_payment``.
+    ``duplicate_payment``. A payment that says it is an advance (``words: advance``) is never booked here: the only item
+    that fits is proposed.
     """
     while _take_only_fits(ledger, name, options):
         pass
@@ -70,6 +74,14 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
         where p.held is null and t.held = 'allocated'""",
         hold=True,
     )
+    _several(ledger, name)
+    _fits(ledger, name, options, advance=True)
+    _propose_advances(ledger, name)
+    _several(ledger, name)
+
+
+def _several(ledger: Ledger, name: str) -> None:
+    """Holds the payments that several items fit, and shows these."""
     ledger.show(
         name,
         """select pno, ino, row_number() over (partition by pno order by ino, how) as solution, paid, score, null,
@@ -86,8 +98,34 @@ def by_party(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
     )
 
 
+def _propose_advances(ledger: Ledger, name: str) -> None:
+    """Proposes the only item that fits to the first payment that says it is an advance; the payment stays open."""
+    only = "from match_fit where ways = 1 and how = 'full'"
+    ledger.propose(
+        name,
+        f"""select pno, ino, 'payment' as kind, paid as amount, paid as item_amount, round(score * 0.9, 6) as score,
+          json_object('payer', ground, 'payer_score', score, 'amount', paid, 'how', how, 'candidates', ways) as evidence
+        {only} and place = 1""",
+    )
+    ledger.flag(
+        name,
+        f"""select pno, 'payment_on_account' as reason, open_item_id as related, f.party_id, paid as amount,
+          concat('says that it is an advance and names no item; ', open_item_id, ' has the amount') as message,
+          json_object('says', 'advance_fits', 'open_item_id', open_item_id) as evidence
+        from (select * {only}) f join match_item i using (ino)""",
+        hold=True,
+    )
+
+
 def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> int:
     """One turn: books the payments that fit one item only and were the first to; the number booked."""
+    _fits(ledger, name, options, advance=False)
+    return _take(ledger, name)
+
+
+def _fits(ledger: Ledger, name: str, options: Mapping[str, Any], *, advance: bool) -> None:
+    """Makes ``match_fit``: the items that fit the payments still open, of those that say they are advances or of the others."""
+    advances = _ADVANCE.format(says=_says_advance(options.get("words", {})))
     ledger.run(f"{name}: what the items cost", _offers(options))
     ledger.run(
         f"{name}: items with the amount",
@@ -97,6 +135,7 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
             case when coalesce(c.charges_currency = p.currency, true) then c.charges_amount end as charges
           from match_payment p join match_payer y using (pno) join payment c using (payment_id)
           where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
+            and {'' if advance else 'not '}({advances})
         ),
         asked as (
           select *, rest as price, false as less_charges from payers
@@ -130,6 +169,17 @@ def _take_only_fits(ledger: Ledger, name: str, options: Mapping[str, Any]) -> in
         open_when_booked=bool(options.get("open_when_booked", False)),
     )
     narrow(ledger, options.get("months", ()))
+
+
+def _says_advance(words: Mapping[str, Any]) -> str:
+    """``words``: the plan's lists. Tax withheld is an advance to the tax office in some languages (ritenuta d'acconto)."""
+    if "advance" not in words:
+        return "false"
+    return "says_advance and not says_withholding" if "withholding" in words else "says_advance"
+
+
+def _take(ledger: Ledger, name: str) -> int:
+    """Books the only fits of ``match_fit``; the number booked."""
     ledger.run(
         f"{name}: later payments of the same item",
         """create or replace temp table match_first as

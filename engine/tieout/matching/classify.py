@@ -71,9 +71,7 @@ def returns(ledger: Ledger, name: str, options: Mapping[str, Any]) -> None:
             end as strength,
             r.booking_date - o.booking_date as distance
           from alike a join booked r on r.pno = a.return_pno join booked o on o.pno = a.original_pno
-            and o.rest = -r.rest and o.currency = r.currency
             and o.booking_date between r.booking_date - {days} and r.booking_date
-          where r.rest < 0 and o.rest > 0
         ),
         ranked as (
           select *,
