@@ -135,7 +135,7 @@ def _fits(ledger: Ledger, name: str, options: Mapping[str, Any], *, advance: boo
             case when coalesce(c.charges_currency = p.currency, true) then c.charges_amount end as charges
           from match_payment p join match_payer y using (pno) join payment c using (payment_id)
           where p.held is null and p.rest > 0 and y.score >= $least and {FREE}
-            and {'' if advance else 'not '}({advances})
+            and {"" if advance else "not "}({advances})
         ),
         asked as (
           select *, rest as price, false as less_charges from payers
