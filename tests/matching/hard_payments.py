@@ -257,8 +257,36 @@ def dates_and_amounts(book: Book) -> None:
     book.pay("figures that are no number", customer, mine["amount"], text, [mine], None)
 
 
+_WIDE = str.maketrans("0123456789-", "０１２３４５６７８９－")
+
+
+def chinese(book: Book) -> None:
+    """A Chinese customer: several invoices in one payment, a part of one, figures in full width, an advance without a number."""
+    place, word = (
+        book.chance.choice(("苏州", "宁波", "青岛", "成都")),
+        book.chance.choice(("恒泰", "明远", "永信", "瑞丰")),
+    )
+    trade = book.chance.choice(("包装", "精密机械", "电子", "纸业"))
+    customer = book.customer(f"{place}{word}{trade}{len(book.party)}号有限公司")
+    items = [book.invoice(customer, currency="CNY") for _ in range(book.chance.randint(2, 4))]
+    numbers = [item["reference"] for item in items]
+    total, first = sum(item["amount"] for item in items), items[0]
+    half = (first["amount"] / 2).quantize(Decimal("0.01"))
+    advance = "advance without a number"
+    kind, amount, text, meant, sure = book.chance.choice((
+        ("several together", total, f"合并付款 {'、'.join(numbers)}", items, True),
+        ("in full width", first["amount"], f"货款　发票号：{numbers[0].translate(_WIDE)}", [first], True),
+        ("a part", half, f"部分付款，发票{numbers[0]}", {first["open_item_id"]: half}, True),
+        ("a part in full width", half, f"支付{numbers[0].translate(_WIDE)}部分货款", {first["open_item_id"]: half}, True),
+        (advance, first["amount"], book.chance.choice(("预付款", "定金", "预付货款")), [], False),
+        ("everything", total, "货款", items, None),
+    ))  # fmt: skip
+    book.pay(f"Chinese, {kind}", customer, amount, text, meant, sure)
+    book.payments[-1]["currency"] = "CNY"
+
+
 KINDS = (
     equal_amounts, turned_digits, several_sums, discount_or_exact, credit_note, paid_before, part_or_another,
     one_more, fee_or_another, listed, too_early, transposed_amount, instalments, on_account, everything,
-    dates_and_amounts,
+    dates_and_amounts, chinese,
 )  # fmt: skip
