@@ -413,3 +413,21 @@ def test_what_a_payment_left_open_of_its_item_is_written_off_by_its_case(store, 
     outcome = decide.write_off(store, journal, "EX-P1", **SAY)
     assert outcome.case.state == "proposed"
     assert lines(journal, "proposed") == [(None, "I1", None, None, eur("2"))]
+
+
+def test_one_system_user_behind_two_names_is_remarked_on_and_only_there(books):
+    _, journal = books
+
+    def told(case, *acts):
+        with journal.writing() as session:
+            session.append([Entry(f"case:{case}", kind, who, "x", {"os_user": user}) for kind, who, user in acts])
+
+    told("EX-P1", ("case_proposed", "mia", "srv"), ("case_waived", "zoe", "srv"))
+    told("EX-P2", ("case_proposed", "mia", "mia"), ("case_waived", "zoe", "zoe"))
+    told("EX-P9", ("case_waived", "zoe", "srv"))
+    told("EX-I1", ("case_proposed", "mia", "srv"), ("case_commented", "zoe", "srv"))
+    remarks = []
+    list(audit.faults(journal, remarks))
+    [remark] = remarks
+    assert "case:EX-P1" in remark
+    assert remark.endswith("mia proposed and zoe decided it, both as the system user srv")
