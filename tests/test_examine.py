@@ -34,7 +34,7 @@ def test_parts_are_bounded_and_get_smaller_towards_the_end(monkeypatch, count, s
     assert [each for part in parts for each in part] == given
 
 
-@pytest.mark.parametrize(("count", "told"), [(6, 0), (7, 1)])
+@pytest.mark.parametrize(("count", "told"), [(12, 0), (13, 1)])
 def test_several_work_only_where_there_is_enough(monkeypatch, count, told):
     monkeypatch.setattr(examine, "_LEAST_BYTES", 30)
     called = []

@@ -59,10 +59,10 @@ _Part: TypeAlias = "tuple[_Item, ...]"
 
 _CHUNK = 1000
 # What the rules of a part cost before its first document, and what starting a process costs, is as much as some thousands of
-# documents: a part is as large as memory allows, and what is hardly more than the least is not dealt out.
+# documents: a part is as large as memory allows, and what is no more than four of the least is not dealt out.
 _PART_DOCUMENTS, _PART_BYTES, _LEAST_BYTES = 16_000, 64 * 1024**2, 20 * 1024**2
 # Files of a folder, small ones too, from which on others are started before all are listed.
-_MANY = 10_000
+_MANY = 20_000
 
 
 def examine(paths: Sequence[Path], *, packs: list[str] | None = None, jobs: int | None = None) -> pl.DataFrame:
@@ -95,7 +95,7 @@ def _parts(items: Sequence[_Item], workers: int, several: Callable[[], None] = l
     """
     sample = [_size(each) for each in items[:64]]
     average = sum(sample) / max(len(sample), 1)
-    shared = workers > 1 and len(items) * average > 2 * _LEAST_BYTES
+    shared = workers > 1 and len(items) * average > 4 * _LEAST_BYTES
 
     def bound(waiting: int) -> float:
         share = waiting * average / (1.5 * workers)

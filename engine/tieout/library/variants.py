@@ -108,13 +108,15 @@ def _changes(tokens: list[Any], at: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _listed(tokens: list[Any], at: int) -> bool:
-    """Whether the text names a code list, or is an entry among others: another entry is an entry left out, tried below."""
+    """Whether the text names a code list, says how a pattern is applied, or is an entry among others: another entry is an entry
+    left out, tried below."""
     called, before, after = (
         _called(tokens, at),
         tokens[at - 1].text,
         tokens[at + 1].text if at + 1 < len(tokens) else "",
     )
-    return (called == "in_code_list" and before == ",") or (called == "in" and "," in (before, after))
+    flags = called == "regexp_replace" and after == ")" and tokens[at].text.isalpha()
+    return flags or (called == "in_code_list" and before == ",") or (called == "in" and "," in (before, after))
 
 
 def _called(tokens: list[Any], at: int) -> str:

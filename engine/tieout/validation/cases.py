@@ -184,8 +184,11 @@ def _place_states(
 ) -> Iterator[tuple[str, str, int]]:
     """(rule, source, state) for each document that a case of a rule on places gives."""
     gather(store)
-    judge_places(store, inventory)
-    broken = set(store.fetch(Query("broken", 'select rule_no, invoice_id from "~broken"')).iter_rows())
+    # Where nothing is broken, there may be no table of it.
+    found = judge_places(store, inventory)
+    broken = (
+        set(store.fetch(Query("broken", 'select rule_no, invoice_id from "~broken"')).iter_rows()) if found else set()
+    )
     conditions = ", ".join(f"({each}) as c{n}" for n, each in enumerate(inventory.conditions))
     source = quoted("invoice", "invoice_id")
     rows = store.fetch(Query("judged", f"select {source} as source, {conditions} from {inventory.source}"))
