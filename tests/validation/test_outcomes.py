@@ -176,12 +176,10 @@ def test_what_rows_come_to_was_foreseen(rules, invoices, lines, written, applies
 
 def test_every_operator_foresees_nulls_and_values(store):
     """Each on columns that are the same in all rows, null in all or in some, or of several values."""
-    fill(
-        store,
-        "invoice",
-        {"document_kind": "S", "remark": "S", "invoice_currency_code": "EUR", "has_payee": "true", "paid_amount": "1", "rounding_amount": "1.25"},
-        {"document_kind": "S", "remark": None, "invoice_currency_code": "XXX", "has_payee": "true", "paid_amount": "2", "rounding_amount": None},
-    )  # fmt: skip
+    same = {"document_kind": "S", "has_payee": "true"}
+    several = [("S", "EUR", "1", "1.255"), (None, "XXX", "2", None), ("A", "EUR", "1", None), ("Z", "EUR", "2", None)]
+    names = ("remark", "invoice_currency_code", "paid_amount", "rounding_amount")
+    fill(store, "invoice", *({**same, **dict(zip(names, each, strict=True))} for each in several))
     texts = [
         "document_kind",
         "remark",
@@ -253,3 +251,17 @@ def test_what_is_known_of_columns_decides(store, check, column, values, judged):
     fill(store, "invoice", *({"invoice_id": str(n), column: value} for n, value in enumerate(values)))
     planner = Planner(store, rule_sets(rule_text(check=quoted(check))), AS_OF, everywhere=False)
     assert sum(len(program.rules) for program in planner.plan(frozenset()).programs) == judged
+
+
+def test_a_line_without_its_invoice_is_judged_as_one_whose_invoice_says_nothing(store):
+    fill(store, "invoice", {"invoice_id": "a", "document_kind": "S"})
+    fill(store, "invoice_line", {"invoice_id": "a", "row_no": 1}, {"invoice_id": "none", "row_no": 1})
+    (pack,) = rule_sets(rule_text(table="invoice_line", check="invoice.document_kind = 'S'", on_null="fail"))
+    assert foreseen(store, pack) == 0
+
+
+def test_a_text_that_the_value_does_not_show_is_looked_at(store):
+    fill(store, "invoice", {"invoice_id": "a", "remark": "S"}, {"invoice_id": "b", "remark": "S"})
+    fill(store, "as_written", {"invoice_id": "b", "table_name": "invoice", "column_name": "remark", "text": " S"})
+    (pack,) = rule_sets(rule_text(check="written(remark) = 'S'"))
+    assert foreseen(store, pack) == 0

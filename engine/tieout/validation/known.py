@@ -51,7 +51,7 @@ def _scanned(store: Store, table: str, columns: Mapping[str, int]) -> dict[str, 
         name for name, what in columns.items() if what == VALUES and types[name].sql_type in ("VARCHAR", "BOOLEAN")
     ]
     bounded = [
-        name for name, what in columns.items() if what == VALUES and types[name].sql_type.startswith(("DEC", "BIG"))
+        name for name, what in columns.items() if what >= VALUES and types[name].sql_type.startswith(("DEC", "BIG"))
     ]
     counted = [name for name, what in columns.items() if what == DECIMALS and types[name].type in ("money", "amount")]
     selected = {"rows": "count(*)"}
