@@ -32,7 +32,7 @@ from tieout.validation.values import (
     truth,
 )
 
-__all__ = ["DECIMALS", "NULLS", "VALUES", "Outcomes", "breakable", "columns_read", "may_fail", "tables_summed"]
+__all__ = ["DECIMALS", "NULLS", "VALUES", "Known", "Outcomes", "breakable", "columns_read", "may_fail", "tables_summed"]
 
 NULLS, VALUES, DECIMALS = 0, 1, 2
 """What of a column can decide something: its nulls, its values as well, or the number of its decimals."""
@@ -82,18 +82,25 @@ def breakable(rule: Rule, outcomes: Outcomes) -> bool:
     return unknown or holds.can_be(False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of all rows of a store."""
+
+    columns: Mapping[tuple[str, str], Values]
+    """What columns come to; anything where one is not named."""
+    rows: Collection[str]
+    """The tables that have rows."""
+    written: Collection[tuple[str, str]]
+    """The columns of which documents have texts that the values do not show."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """Works out what parts of one rule's conditions can come to."""
 
-    columns: Mapping[tuple[str, str], Values]
-    """What is known of the columns of all rows there are; anything where one is not named."""
-    rows: Collection[str]
-    """The tables that have rows."""
+    known: Known
     certain: Collection[str]
     """The tables of which every judged row has one: its own, and those above it that cannot be missing."""
-    written: Collection[tuple[str, str]]
-    """The columns of which documents have texts that the values do not show."""
     code_lists: Mapping[str, tuple[Code, ...]]
 
     def of(self, node: Any) -> Values:
@@ -120,14 +127,14 @@ class Outcomes:
         return node.key == "count" or (node.key == "literal" and not node.is_string and len(node.name) < 9)
 
     def _column(self, node: Any) -> Values:
-        found = self.columns.get((node.table, node.name), ANYTHING)
+        found = self.known.columns.get((node.table, node.name), ANYTHING)
         return found if node.table in self.certain else replace(found, null=True)
 
     def _aggregate(self, node: Any) -> Values:
         over = node.meta["over"]
         call = node.this if node.key == "filter" else node
-        none = over not in self.rows
-        inside = Outcomes(self.columns, self.rows, {*self.certain, over}, self.written, self.code_lists)
+        none = over not in self.known.rows
+        inside = replace(self, certain={*self.certain, over})
         if not none and node.key == "filter":
             none = not inside.of(node.expression.this).can_be(True)
         if not none and call.this.key == "column":
@@ -276,7 +283,7 @@ class Outcomes:
         part = self.of(node.expressions[0])
         if node.name in ("written", "written_decimals"):
             column = node.expressions[0]
-            if (column.table, column.name) in self.written:
+            if (column.table, column.name) in self.known.written:
                 return Values(None, part.null)
             if node.name == "written_decimals":
                 known = NULL if part.is_null else Values(None, part.null)

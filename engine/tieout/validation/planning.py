@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import operator
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 from tieout.model.definitions import Rule, RuleSet
@@ -12,10 +12,9 @@ from tieout.model.records import Query
 from tieout.store.engine import Store
 from tieout.validation.compile import Compiler, applies, read_as_written
 from tieout.validation.known import known
-from tieout.validation.outcomes import NULLS, Outcomes, breakable, columns_read, tables_summed
+from tieout.validation.outcomes import NULLS, Known, Outcomes, breakable, columns_read, tables_summed
 from tieout.validation.program import Plan
 from tieout.validation.rows import lineage
-from tieout.validation.values import Values
 
 __all__ = ["Planner"]
 
@@ -41,12 +40,12 @@ class Planner:
     ) -> None:
         """everywhere: each pack judges every invoice; invoices: only invoices and what is below them is judged."""
         self._packs = _Packs(rule_sets if everywhere else _applying(store, rule_sets))
-        self._rows = store.filled()
-        self._tables = {name for name in self._rows if not invoices or "invoice" in lineage(name)}
+        rows = store.filled()
+        self._tables = {name for name in rows if not invoices or "invoice" in lineage(name)}
         self._as_of, self._everywhere = as_of, everywhere
         self._texts = _texts(store, self._packs)
         self._sieve = _sieve(self._packs, everywhere)
-        self._columns = known(store, self._sieve.asked, self._rows)
+        self._known = Known(known(store, self._sieve.asked, rows), rows, self._texts)
 
     def plan(self, careful: frozenset[str] | None) -> Plan:
         """The plan of the rules that some row can break.
@@ -59,7 +58,7 @@ class Planner:
     def _left_out(self, pack: RuleSet, rule: Rule) -> bool:
         if rule.table not in self._tables:
             return True
-        return not self._sieve.breakable(pack, rule, self._columns, self._rows, self._texts)
+        return not self._sieve.breakable(pack, rule, self._known)
 
 
 class _Sieve:
@@ -77,38 +76,26 @@ class _Sieve:
             for column, what in read.items():
                 self.asked[column] = max(self.asked.get(column, NULLS), what)
 
-    def breakable(
-        self,
-        pack: RuleSet,
-        rule: Rule,
-        columns: Mapping[tuple[str, str], Values],
-        rows: Collection[str],
-        texts: Collection[tuple[str, str]],
-    ) -> bool:
-        """rows: the tables that have some; texts: the columns with texts that values do not show."""
+    def breakable(self, pack: RuleSet, rule: Rule, known: Known) -> bool:
         if rule.kind != "condition":
             return True
         read, summed = self._read[id(rule)]
-        state = (*map(columns.get, read), *(column in texts for column in read), *(table in rows for table in summed))
+        state = (
+            *((known.columns.get(column), column in known.written) for column in read),
+            *(table in known.rows for table in summed),
+        )
         found = self._found.setdefault(id(rule), {})
         if state not in found:
             if len(found) >= _KEPT:
                 found.clear()
-            found[state] = breakable(rule, self.outcomes(pack, rule.table, columns, rows, texts))
+            found[state] = breakable(rule, self.outcomes(pack, rule.table, known))
         return found[state]
 
-    def outcomes(
-        self,
-        pack: RuleSet,
-        table: str,
-        columns: Mapping[tuple[str, str], Values],
-        rows: Collection[str],
-        texts: Collection[tuple[str, str]],
-    ) -> Outcomes:
+    def outcomes(self, pack: RuleSet, table: str, known: Known) -> Outcomes:
         """What conditions on the rows of the table can come to."""
         # A row without its invoice is judged by no pack that is for some invoices only.
         certain = {table, "invoice"} if pack.applies and not self._everywhere else {table}
-        return Outcomes(columns, rows, certain, texts, pack.code_lists)
+        return Outcomes(known, certain, pack.code_lists)
 
 
 @lru_cache(maxsize=8)

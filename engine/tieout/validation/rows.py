@@ -197,8 +197,10 @@ class Rows:
         self._number = groups.number()
         self._first = f'"{table}"'
         self._joins: dict[str, str] = {}
-        self._steps: dict[str, Sequence[Step] | tuple[str, str]] = {}
-        """By the alias that is joined: the statements before it, or the check and the values of a look-up."""
+        self._before: dict[str, Sequence[Step]] = {}
+        """The statements that make what is joined under the alias."""
+        self._verdicts: dict[str, tuple[str, str]] = {}
+        """The identifier check and the values whose verdicts are joined under the alias."""
         self._lookups: dict[tuple[str, str], str] = {}
         if inner:
             over, by = inner
@@ -217,16 +219,15 @@ class Rows:
     def steps(self, needs: Needs | None = None) -> list[Step]:
         """What must be made before the from clause is used; needs: for the joins that are asked for only."""
         steps: list[Step] = []
-        for alias, made in self._steps.items():
+        for alias in self._joins:
             if needs is not None and (self._number, alias) not in needs:
                 continue
-            if isinstance(made, tuple):
-                check, value = made
+            steps += self._before.get(alias, ())
+            if alias in self._verdicts:
+                check, value = self._verdicts[alias]
                 source = self.source(needs, before=alias)
                 distinct = f"select distinct {value} as value\nfrom {source}\nwhere {value} is not null"
                 steps.append(Lookup(check, f"~{check}", Query(f"values for {check}", distinct)))
-            else:
-                steps += made
         return steps
 
     def _joined(self, alias: str, join: str) -> None:
@@ -258,7 +259,7 @@ class Rows:
         alias = self._lookups.get((check, value))
         if alias is None:
             alias = self._lookups[check, value] = self.groups.name("k")
-            self._steps[alias] = (check, value)
+            self._verdicts[alias] = (check, value)
         self._joined(alias, f'left join "~{check}" as {alias} on {alias}.value = {value}')
         return alias
 
@@ -293,6 +294,6 @@ class Rows:
     def working(self, sql: str, on: Callable[[str], str], *, before: Sequence[Step]) -> str:
         """The alias of a working table made of the statement and joined by ``on(alias)``."""
         alias = self.groups.name("w")
-        self._steps[alias] = [*before, Query(f"~{alias}", f'create or replace temp table "~{alias}" as\n{sql}')]
+        self._before[alias] = [*before, Query(f"~{alias}", f'create or replace temp table "~{alias}" as\n{sql}')]
         self._joined(alias, f'left join "~{alias}" as {alias} on {on(alias)}')
         return alias

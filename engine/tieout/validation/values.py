@@ -109,15 +109,16 @@ def compared(key: str, left: Values, right: Values) -> frozenset[bool]:
     one, two = _ends(left), _ends(right)
     if one is None or two is None or (left.given is not None and right.given is not None):
         return pairs(COMPARISONS[key], left, right)
-    if one[1] < two[0] or two[1] < one[0]:
-        return frozenset([COMPARISONS[key](one[0], two[0])])
-    touching = one[1] <= two[0] or two[1] <= one[0]
-    if touching and (key, one[1] <= two[0]) in (("lte", True), ("gte", False)):
-        return frozenset([True])
-    return TRUTH if not touching or (key, one[1] <= two[0]) not in (("gt", True), ("lt", False)) else frozenset([False])
+    (low, high), (first, last) = one, two
+    compare = COMPARISONS[key]
+    if key in ("eq", "neq"):
+        return TRUTH if low <= last and first <= high else frozenset([key == "neq"])
+    # The pair that is most likely to be in that order, and the least likely one: between them nothing else comes out.
+    return frozenset([compare(low, last), compare(high, first)])
 
 
 def pairs(compare: Callable[[Any, Any], bool], left: Values, right: Values) -> frozenset[bool]:
+    """What comparing each value of one with each of the other comes to."""
     if left.given is None or right.given is None or len(left.given) * len(right.given) > MOST_VALUES:
         return TRUTH
     if not alike(left.given | right.given):
