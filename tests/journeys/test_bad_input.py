@@ -318,3 +318,14 @@ def test_two_runs_at_once_are_one_run_and_one_clear_line(place):
         other.communicate("\n")
     assert result.status == 3 and "another run" in result.err
     goes_on(place, place.run())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("rules", "check", "mistyped"), ("rules", "test", "mistyped"), ("rules", "show", "BR-01", "-w", "mistyped")],
+    ids=lambda command: command[1],
+)
+def test_rules_of_a_folder_that_is_not_there_are_not_taken_for_the_shipped_ones(place, command):
+    told = place.tieout(*command)
+    assert told.status == 2
+    assert "'mistyped' does not exist" in told.err

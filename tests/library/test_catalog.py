@@ -9,7 +9,7 @@ from tieout.library import catalog
 from tieout.library.catalog import Catalogue, shipped
 from tieout.library.code_lists import gathered, parse_code_list
 from tieout.model.canon import CANON
-from tieout.model.errors import DefinitionError, TieoutError
+from tieout.model.errors import DefinitionError
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +161,3 @@ def test_each_mistake_of_a_code_list_has_its_line():
     assert (
         parse_code_list(b"code\n\xff\n", file="L.csv", name="L")[1][0].text == "the file is not UTF-8; save it as UTF-8"
     )
-
-
-def test_a_workspace_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(TieoutError, match="there is no such folder"):
-        Catalogue.load(tmp_path / "mistyped")

@@ -29,7 +29,10 @@ from tieout.validation import cases, describe
 app = typer.Typer(help="The auditors' files: check, test, list, show, diff.", no_args_is_help=True)
 
 Workspace = Annotated[
-    Path | None, typer.Argument(help="A folder whose rules/ and mappings/ are laid over the shipped ones.")
+    Path | None,
+    typer.Argument(
+        help="A folder whose rules/ and mappings/ are laid over the shipped ones.", exists=True, file_okay=False
+    ),
 ]
 
 
@@ -127,7 +130,10 @@ def list_rules(
 def show(
     rule: Annotated[str, typer.Argument(help="The rule's id, such as BR-CO-15.")],
     workspace: Annotated[
-        Path | None, typer.Option("--workspace", "-w", help="A workspace laid over the shipped files.")
+        Path | None,
+        typer.Option(
+            "--workspace", "-w", help="A workspace laid over the shipped files.", exists=True, file_okay=False
+        ),
     ] = None,
 ) -> None:
     """One rule with its text, source, parameters, cases and SQL."""

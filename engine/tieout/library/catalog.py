@@ -22,7 +22,7 @@ from tieout.library.routes import parse_routes
 from tieout.library.rules import Packs, RuleFile, parse_packs
 from tieout.library.yamlfile import Node
 from tieout.model.definitions import Code, Mapping, MatchPlan, RoutePlan, RuleSet
-from tieout.model.errors import DefinitionError, Location, Mistake, TieoutError
+from tieout.model.errors import DefinitionError, Location, Mistake
 from tieout.model.platforms import PlatformPlan
 
 __all__ = ["Catalogue", "shipped"]
@@ -61,10 +61,8 @@ class Catalogue:
         tried: a file or folder of rules, plans and routes to look at on top of both; each takes the place of the file of
             its name and pack, of the plan or of the routing that it changes, or is laid over as one more.
         Files that have not changed since they were last loaded by this user are not read again.
-        Raises DefinitionError with the mistakes of all files, TieoutError where the workspace is no folder.
+        Raises DefinitionError with the mistakes of all files.
         """
-        if workspace is not None and not workspace.is_dir():
-            raise TieoutError(f"{workspace}: there is no such folder; name the folder that holds your rules/ and mappings/")
         if tried is not None:
             return cls._read(workspace, tried)
         contents = _contents(workspace)
